@@ -1,0 +1,44 @@
+# The front door. `make run` and `make test` need Python 3.11 or newer, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed-dev
+KILLS ?= 12
+
+.PHONY: help venv run test check bench chaos lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+venv: $(STAMP)  ## create .venv with everything pinned
+
+$(STAMP): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Causeway needs Python 3.11 or newer; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+run: venv  ## paper-trade the last 30 days of the bundled candles
+	$(PY) run.py paper
+
+test: venv  ## every test
+	$(PY) -m pytest
+
+check: venv  ## ruff, mypy, import-linter, schema compatibility
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m bus_schemas.schema_export --check
+
+bench: venv  ## speed, beside its limits, as ratios
+	$(PY) -m tests.bench
+
+chaos: venv  ## kill and freeze processes in the middle of a run: make chaos KILLS=200
+	$(PY) -m tests.chaos --kills $(KILLS)
+
+lock: venv  ## write requirements.lock anew from pyproject.toml
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
+
+clean:  ## remove what was built
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,67 @@
+"""Every key and channel name, in one place. The hash tag keeps a partition in one cluster slot."""
+
+from __future__ import annotations
+
+from bus_schemas.topology import Place, Stream, Unit
+
+
+class Names:
+    """Key names of one namespace.
+
+    Args:
+        namespace: such as `paper`; letters, digits, `-` and `_`.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self._root = f"cw:{namespace}:"
+
+    def stream(self, place: Place) -> str:
+        """Key of an event stream."""
+        if place.stream in (Stream.CONTROLS, Stream.HEARTBEATS):
+            return f"{self._root}{place.stream.value}"
+        return f"{self._root}{{{place.part}}}:{place.stream.value}"
+
+    def _of(self, unit: Unit, what: str) -> str:
+        return f"{self._root}{{{unit.part}}}:{what}:{unit.reader}"
+
+    def state(self, unit: Unit) -> str:
+        """Hash: the decider's state by key."""
+        return self._of(unit, "state")
+
+    def positions(self, unit: Unit) -> str:
+        """Hash: number of the last event read, by input."""
+        return self._of(unit, "positions")
+
+    def meta(self, unit: Unit) -> str:
+        """Hash: commit counter, epoch, dead letters in a row."""
+        return self._of(unit, "meta")
+
+    def lease(self, unit: Unit) -> str:
+        """Hash with an expiry: epoch, nonce, host and slot of the owner."""
+        return self._of(unit, "lease")
+
+    def journal(self, unit: Unit) -> str:
+        """Stream: the order in which inputs were taken, one entry a commit."""
+        return self._of(unit, "journal")
+
+    def dead(self, unit: Unit) -> str:
+        """Stream: events that could not be handled."""
+        return self._of(unit, "dead")
+
+    def members(self, reader: str) -> str:
+        """Sorted set: live replicas of a reader by the time of their last sign of life."""
+        return f"{self._root}members:{reader}"
+
+    @property
+    def topology(self) -> str:
+        """String: the declared topology as JSON."""
+        return f"{self._root}topology"
+
+    def turn(self, reader: str) -> str:
+        """Channel: lockstep's hints to one reader."""
+        return f"{self._root}turn:{reader}"
+
+    def wake(self, reader: str) -> str:
+        """Channel: a lease of this reader has been given back."""
+        return f"{self._root}wake:{reader}"
