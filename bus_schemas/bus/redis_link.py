@@ -1,0 +1,125 @@
+"""Connections to Redis or Valkey: no silent retry, no silent change of server, one error tree.
+
+redis-py retries writes by default, and one call then becomes several entries; it also reconnects
+unasked. Here retries are off, and a new connection asks for the server's `run_id`: another one than
+before means that the server was restarted and may have lost its tail, so the caller must reload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from bus_schemas.errors import BusError, ConfigurationError, Disconnected
+
+_NOTHING_APPLIED = ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "CLUSTERDOWN", "BUSY", "LOADING", "TRYAGAIN")
+
+
+class Script:
+    """A Lua script, sent by its hash and in full where the server does not know it.
+
+    NOSCRIPT is the one error after which a call is sent again: the server applied nothing.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self._sha = b""
+
+    def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        if not self._sha:
+            self._sha = client.execute_command("SCRIPT LOAD", self.source)
+        try:
+            return client.execute_command("EVALSHA", self._sha, len(keys), *keys, *args)
+        except redis.exceptions.NoScriptError:
+            return client.execute_command("EVAL", self.source, len(keys), *keys, *args)
+
+
+def lua(name: str) -> str:
+    """Text of a script in `bus_schemas/bus/lua`."""
+    return (files("bus_schemas.bus") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn redis-py's errors into ours.
+
+    Raises:
+        Disconnected: the call may or may not have been applied.
+        BusError: the server refused it for a reason that a reload does not mend.
+    """
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
+        raise Disconnected(str(error) or type(error).__name__) from error
+    except redis.exceptions.ResponseError as error:
+        text = str(error)
+        if text.split(" ", 1)[0] in _NOTHING_APPLIED or isinstance(error, redis.exceptions.ReadOnlyError):
+            raise Disconnected(text) from error
+        raise BusError(f"the server refused a command: {text}") from error
+
+
+class Link:
+    """The connections of one process to one server process.
+
+    Args:
+        url: `redis://`, `rediss://` or `unix://`.
+        timeout_s: socket timeout; a blocking read must wait less.
+
+    Raises:
+        ConfigurationError: the URL is no Redis URL.
+    """
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url = url
+        self.timeout_s = timeout_s
+        self._run_id = b""
+        self._clients: list[redis.Redis] = []
+
+    def client(self) -> redis.Redis:
+        """A client with one connection of its own, which no other thread may use."""
+        try:
+            pool = redis.ConnectionPool.from_url(
+                self._url,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                retry_on_error=[],
+                socket_timeout=self.timeout_s,
+                socket_connect_timeout=self.timeout_s,
+                redis_connect_func=self._greet,
+                max_connections=4,
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"bus.url: {error}") from None
+        client = redis.Redis(connection_pool=pool)
+        client.response_callbacks.clear()
+        self._clients.append(client)
+        return client
+
+    def reset(self) -> None:
+        """Drop every connection and forget which server process it was."""
+        self._run_id = b""
+        for client in self._clients:
+            client.connection_pool.disconnect()
+
+    def close(self) -> None:
+        """Drop the connections for good."""
+        for client in self._clients:
+            client.close()
+            client.connection_pool.disconnect()
+        self._clients.clear()
+
+    def _greet(self, connection: Any) -> None:
+        connection.on_connect()
+        connection.send_command("INFO", "server")
+        info = connection.read_response()
+        run_id = next((line[7:] for line in info.splitlines() if line.startswith(b"run_id:")), b"")
+        if self._run_id and run_id != self._run_id:
+            connection.disconnect()
+            raise redis.exceptions.ConnectionError("the connection came back to another server process")
+        self._run_id = run_id
