@@ -1,0 +1,190 @@
+"""The strategy decider: candles in, one assessment per closed decision candle out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from bus_schemas.decider import Decider, Keyed
+from bus_schemas.envelope import Event, Output
+from bus_schemas.errors import DecisionError
+from bus_schemas.events import Assessment, Candle, Gap, Millis, Signal, SymbolHalted
+from bus_schemas.settings.strategy import StrategySettings
+from bus_schemas.timeframes import length
+from bus_schemas.topology import Stream
+from strategy.aggregate import Bar, Forming, pass_by, take
+from strategy.assess import Case, assess
+from strategy.plan import Plan
+from strategy.signal_ids import signal_id
+from strategy.smc.engine import Parameters, SmcEngine
+
+
+class Feed(msgspec.Struct):
+    """State: how far a symbol's candles have come.
+
+    Attributes:
+        next_open: open time of the first candle that is still new.
+        time: event time of the newest event.
+        decision, bias: the candles that are being built.
+    """
+
+    next_open: Millis = 0
+    time: Millis = 0
+    decision: Forming = msgspec.field(default_factory=Forming)
+    bias: Forming = msgspec.field(default_factory=Forming)
+
+
+class StrategyDecider(Decider):
+    """Smart Money Concepts over any number of symbols, each by itself.
+
+    State has three keys per symbol: the small one changes with every candle, the engines' only when
+    a candle of their timeframe closes.
+
+    Candles marked as hydration are judged like all others, but nothing is emitted: so what follows
+    after them does not depend on where trading began.
+    """
+
+    def __init__(self, settings: StrategySettings) -> None:
+        self._settings = settings
+        self._base = length(settings.entry_timeframe)
+        self._decision = length(settings.decision_timeframe)
+        self._bias = length(settings.bias_timeframe)
+        self._decision_rules = self._rules(self._decision, settings.swing_length)
+        self._bias_rules = self._rules(self._bias, settings.bias_swing_length)
+        self._feeds = Keyed("feed", Feed, lambda _: Feed())
+        self._decisions = Keyed("decision", SmcEngine, lambda _: SmcEngine())
+        self._biases = Keyed("bias", SmcEngine, lambda _: SmcEngine())
+        self._parts = (self._feeds, self._decisions, self._biases)
+
+    def load(self, state: Mapping[str, bytes]) -> None:
+        for part in self._parts:
+            part.load(state)
+
+    def changes(self) -> Mapping[str, bytes | None]:
+        return {key: value for part in self._parts for key, value in part.drain().items()}
+
+    def handle(self, event: Event) -> Sequence[Output]:
+        """Take a candle or a gap.
+
+        A candle that is not newer than the last, and a gap that ends before it, have no effect; nor
+        have events of other types.
+
+        Raises:
+            DecisionError: another timeframe than the entry's, an open time off the UTC grid, or
+                prices that are no candle.
+        """
+        body = event.body
+        if isinstance(body, Candle):
+            return self._candle(body)
+        if isinstance(body, Gap):
+            return self._gap(body)
+        return ()
+
+    def poisoned(self, symbol: str, origin: str, detail: str) -> Sequence[Output]:
+        """Halt the symbol, at the newest event time that is known for it, else for any."""
+        known = self._feeds.known()
+        symbols = (symbol,) if symbol in known else known
+        time = max((self._feeds.get(name).time for name in symbols), default=0)
+        halted = SymbolHalted(time=time, symbol=symbol, origin=origin, detail=detail)
+        return (Output(Stream.SIGNALS, symbol, halted),)
+
+    def _candle(self, candle: Candle) -> Sequence[Output]:
+        self._check(candle.symbol, candle.timeframe, candle.open_time)
+        _check_prices(candle)
+        if candle.open_time < self._feeds.get(candle.symbol).next_open:
+            return ()
+        feed = self._feeds.edit(candle.symbol)
+        feed.next_open, feed.time = candle.open_time + self._base, candle.time
+        bias = take(feed.bias, candle, self._base, self._bias)
+        decision = take(feed.decision, candle, self._base, self._decision)
+        return self._closed(candle, decision, bias) if decision else ()
+
+    def _gap(self, gap: Gap) -> Sequence[Output]:
+        self._check(gap.symbol, gap.timeframe, gap.end)
+        if gap.end <= self._feeds.get(gap.symbol).next_open:
+            return ()
+        feed = self._feeds.edit(gap.symbol)
+        feed.next_open, feed.time = gap.end, gap.time
+        bias = pass_by(feed.bias, gap.end, gap.time, self._base, self._bias)
+        decision = pass_by(feed.decision, gap.end, gap.time, self._base, self._decision)
+        return self._closed(gap, decision, bias) if decision else ()
+
+    def _closed(self, cause: Candle | Gap, decision: Sequence[Bar], bias: Sequence[Bar]) -> Sequence[Output]:
+        """Let the engines take what has closed, the bias first; judge each decision candle.
+
+        A bias candle never closes without a decision candle: it ends where one of them ends.
+        """
+        for bar in bias:
+            self._biases.edit(cause.symbol).advance(bar, self._bias_rules)
+        out = []
+        for bar in decision:
+            assessment = self._assess(cause, bar)
+            if not cause.hydration:
+                out.append(Output(Stream.SIGNALS, cause.symbol, assessment))
+        return out
+
+    def _assess(self, cause: Candle | Gap, bar: Bar) -> Assessment:
+        engine = self._decisions.edit(cause.symbol)
+        engine.advance(bar, self._decision_rules)
+        verdict = assess(
+            Case(
+                time=cause.time,
+                bar=bar,
+                expected=self._decision // self._base,
+                length=self._decision,
+                decision=engine,
+                bias=self._biases.get(cause.symbol),
+                settings=self._settings,
+            )
+        )
+        if verdict.plan is not None:
+            verdict.plan.zone.signalled = True
+        return Assessment(
+            time=cause.time,
+            symbol=cause.symbol,
+            timeframe=self._settings.decision_timeframe,
+            signal=None if verdict.plan is None else self._signal(cause, verdict.plan),
+            reason=verdict.reason,
+            evidence=verdict.evidence,
+        )
+
+    def _signal(self, cause: Candle | Gap, plan: Plan) -> Signal:
+        kind = plan.zone.kind
+        return Signal(
+            id=signal_id(self._settings.name, cause.symbol, cause.time, kind, plan.side),
+            side=plan.side,
+            entry=plan.entry,
+            stop=plan.stop,
+            targets=plan.targets,
+            setup=kind.value,
+            score=plan.score,
+            expires=plan.expires,
+        )
+
+    def _rules(self, milliseconds: int, swing_length: int) -> Parameters:
+        return Parameters(
+            length=milliseconds,
+            swing_length=swing_length,
+            atr_period=self._settings.atr_period,
+            block_candle=self._settings.block_candle,
+            fvg_min_atr=self._settings.fvg_min_atr,
+        )
+
+    def _check(self, symbol: str, timeframe: str, opening: Millis) -> None:
+        expected = self._settings.entry_timeframe
+        if timeframe != expected:
+            raise DecisionError(f"{symbol}: a candle of {timeframe}, but strategy is set to {expected}")
+        if opening % self._base:
+            raise DecisionError(f"{symbol}: open time {opening} is not on the {expected} grid")
+
+
+def _check_prices(candle: Candle) -> None:
+    low, high = candle.low, candle.high
+    sound = low <= candle.open <= high and low <= candle.close <= high and candle.volume >= 0
+    if not sound or not math.isfinite(high - low) or not math.isfinite(candle.volume):
+        raise DecisionError(
+            f"{candle.symbol}: candle at {candle.open_time} is impossible: open {candle.open},"
+            f" high {high}, low {low}, close {candle.close}, volume {candle.volume}"
+        )
