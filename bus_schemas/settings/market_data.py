@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings.section import Section
-from bus_schemas.timeframes import parse_time
+from bus_schemas.timeframes import iso, parse_time
+
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
 
 
 class MarketDataSettings(Section):
     """What is published, and from where."""
 
-    data: Path | None = Field(None, description="Folder of <SYMBOL>-<timeframe>.csv.gz, .csv or .parquet.")
-    symbols: tuple[str, ...] = Field((), description="Empty takes every symbol that the folder has.")
+    data: Path | None = Field(
+        None, description="Folder of <SYMBOL>-<timeframe>.csv.gz, .csv or .parquet; default the sample."
+    )
+    symbols: tuple[Symbol, ...] = Field((), description="Empty takes every symbol that the folder has.")
     start: int | None = Field(None, description="First candle: ISO time or milliseconds; default the oldest.")
     trade_from: int | None = Field(
         None, description="Candles before it are hydration; default 30 days from the end."
     )
     end: int | None = Field(None, description="Candles that close after it are left out.")
-    pace: str = Field("lockstep", pattern=r"^(lockstep|realtime|x[1-9][0-9]*(\.[0-9]+)?)$")
+    pace: str = Field(
+        "lockstep",
+        pattern=r"^(lockstep|realtime|x(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*))$",
+        description="lockstep: as fast as the readers, one bar at a time; realtime; x60: sixty times that.",
+    )
 
     @field_validator("start", "trade_from", "end", mode="before")
     @classmethod
@@ -30,3 +40,17 @@ class MarketDataSettings(Section):
             return parse_time(value) if isinstance(value, str) else value
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
+
+    @field_validator("symbols")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(set(value)))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> MarketDataSettings:
+        moments = [(name, getattr(self, name)) for name in ("start", "trade_from", "end")]
+        given = [(name, time) for name, time in moments if time is not None]
+        for (before, early), (after, late) in pairwise(given):
+            if early > late or (early == late and after == "end"):
+                raise ValueError(f"{before} ({iso(early)}) must come before {after} ({iso(late)})")
+        return self
