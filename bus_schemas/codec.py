@@ -6,7 +6,10 @@ upcaster here turns the old JSON object into the new one; a stored example of ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -20,6 +23,20 @@ Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 """By (type, version): a pure function from that version's JSON object to the next version's."""
+
+MAX_EXPONENT = 64
+"""Largest exponent of a Decimal that is written with one, either way. Beyond it lies a fault, and a
+number that fills the memory when it is written out."""
+
+MAX_TIME = 2**53
+"""Event times stay exact in every JSON reader and in Lua."""
+
+_SYMBOL = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+_NAN = re.compile(rb"n(?:an|f)").search
+_EXPONENT = re.compile(rb"e[-+0-9]").search
+_NULL = re.compile(rb"null").search
+_ESCAPE = re.compile(rb"\\").search
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _decoders: dict[bytes, msgspec.json.Decoder[Body]] = {
@@ -35,8 +52,20 @@ Fields = Mapping[bytes, bytes]
 
 
 def encode_body(body: Body) -> bytes:
-    """The body as JSON: fields in declaration order, Decimals as strings, defaults left out."""
-    return _encoder.encode(body)
+    """The body as JSON: fields in declaration order, Decimals as strings, defaults left out.
+
+    Raises:
+        CodecError: a number is not finite, or a value has no JSON form. What no reader could decode
+            is never written.
+    """
+    try:
+        encoded = _encoder.encode(body)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise CodecError(f"{type(body).__name__}: {error}") from error
+    fault = _fault(body, bool(_NULL(encoded)) or _suspect(encoded))  # a float's NaN becomes null
+    if fault:
+        raise CodecError(f"{type(body).__name__}: {fault}")
+    return encoded
 
 
 def head(body: Body) -> tuple[bytes, bytes]:
@@ -61,11 +90,15 @@ def decode_body(type_: bytes, version: bytes, body: bytes) -> Body:
     if decoder is None:
         raise CodecError(f"unknown event type {_shown(type_)}")
     try:
-        if version == _versions[type_]:
-            return decoder.decode(body)
-        return _upcast(type_.decode(), version, body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, ArithmeticError) as error:
+        decoded = (
+            decoder.decode(body) if version == _versions[type_] else _upcast(type_.decode(), version, body)
+        )
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
         raise CodecError(f"body of {_shown(type_)} v{_shown(version)}: {error}") from error
+    fault = _fault(decoded, _suspect(body))
+    if fault:
+        raise CodecError(f"body of {_shown(type_)} v{_shown(version)}: {fault}")
+    return decoded
 
 
 def decode(place: Place, seq: int, fields: Fields) -> Event:
@@ -90,14 +123,17 @@ def decode(place: Place, seq: int, fields: Fields) -> Event:
         )
     except CodecError as error:
         raise CodecError(f"{place}.{seq}: {error}") from error
-    except (UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise CodecError(f"{place}.{seq}: envelope: {error}") from error
 
 
 def key_of(fields: Fields) -> str:
-    """The symbol of an entry that does not decode; `*` where even that is unreadable."""
+    """The key of an entry that does not decode; `*` where even that is not a plausible name.
+
+    Never raises. A symbol or an account is up to 64 ASCII letters, digits, `-` and `_`.
+    """
     raw = fields.get(b"key", b"")
-    return raw.decode() if raw and raw.isascii() and raw.decode().isalnum() else "*"
+    return raw.decode() if _SYMBOL.fullmatch(raw) else "*"
 
 
 def _upcast(name: str, version: bytes, body: bytes) -> Body:
@@ -106,8 +142,48 @@ def _upcast(name: str, version: bytes, body: bytes) -> Body:
         raise ValueError(f"this release knows versions 1 to {newest}")
     data = msgspec.json.decode(body, type=dict[str, Any])
     for step in range(number, newest):
-        data = UPCASTERS[(name, step)](data)
-    return msgspec.convert(data, EVENT_TYPES[name], strict=False)
+        upcaster = UPCASTERS.get((name, step))
+        if upcaster is None:
+            raise ValueError(f"there is no upcaster from version {step}")
+        try:
+            data = upcaster(data)
+        except Exception as error:  # an upcaster trusts its input; whatever it trips over is in the body
+            raise ValueError(f"the upcaster from version {step} failed: {error!r}") from error
+    return msgspec.convert(data, EVENT_TYPES[name])
+
+
+def _suspect(body: bytes) -> bool:
+    """Whether the text may hold a Decimal that is not finite or has an exponent.
+
+    Looking at the text first keeps the walk over the values, twice as dear as decoding, off the hot path.
+    """
+    lower = body.lower()
+    return bool(_NAN(lower) or _EXPONENT(lower) or _ESCAPE(lower)) or not lower.isascii()
+
+
+def _fault(body: Body, suspect: bool) -> str:
+    """What is wrong with the numbers of a body; empty if nothing is."""
+    if not -MAX_TIME < body.time < MAX_TIME:
+        return "time is not a moment - at `$.time`"
+    if suspect:
+        for name in body.__struct_fields__:
+            if not _sound(getattr(body, name)):
+                return f"not a finite number of sane size - at `$.{name}`"
+    return ""
+
+
+def _sound(value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite() and -MAX_EXPONENT <= value.adjusted() <= MAX_EXPONENT
+    if isinstance(value, float):
+        return isfinite(value)
+    if isinstance(value, tuple):
+        return all(map(_sound, value))
+    if isinstance(value, dict):
+        return all(map(_sound, value.values()))
+    if isinstance(value, msgspec.Struct):
+        return all(_sound(getattr(value, name)) for name in value.__struct_fields__)
+    return True
 
 
 def _shown(raw: bytes) -> str:

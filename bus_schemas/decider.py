@@ -53,7 +53,8 @@ class Decider(ABC):
 class Keyed(Generic[S]):
     """State by key with a note of what changed: the usual memory of a decider.
 
-    Values are msgspec structs. A value that was taken by `edit` is written by the next `drain`.
+    Values are msgspec structs. A value that was taken by `edit` is written by the next `drain`. Floats
+    in them must be finite: JSON has no other.
 
     Args:
         prefix: namespace inside the unit's state hash, for example `symbol`.
@@ -62,10 +63,13 @@ class Keyed(Generic[S]):
     """
 
     def __init__(self, prefix: str, type_: type[S], make: Callable[[str], S]) -> None:
+        if ":" in prefix:
+            raise ValueError(f"a colon in the prefix {prefix!r} would mix its keys with another's")
         self._prefix = prefix + ":"
         self._make = make
         self._decoder = msgspec.json.Decoder(type_)
         self._values: dict[str, S] = {}
+        self._unborn: dict[str, S] = {}
         self._changed: set[str] = set()
 
     def load(self, state: Mapping[str, bytes]) -> None:
@@ -76,28 +80,40 @@ class Keyed(Generic[S]):
             for key, value in state.items()
             if key.startswith(self._prefix)
         }
+        self._unborn.clear()
         self._changed.clear()
 
     def get(self, key: str) -> S:
-        """The value to look at. To change it, use `edit`."""
+        """The value to look at. To change it, use `edit`.
+
+        A key that was only looked at is not known: it would not be there after a restart either.
+        """
         value = self._values.get(key)
         if value is None:
-            value = self._values[key] = self._make(key)
+            value = self._unborn.get(key)
+            if value is None:
+                value = self._unborn[key] = self._make(key)
         return value
 
     def edit(self, key: str) -> S:
         """The value to change in place."""
+        value = self._values.get(key)
+        if value is None:
+            value = self._values[key] = self.get(key)
+            del self._unborn[key]
         self._changed.add(key)
-        return self.get(key)
+        return value
 
     def put(self, key: str, value: S) -> None:
         """Replace a value."""
         self._values[key] = value
+        self._unborn.pop(key, None)
         self._changed.add(key)
 
     def drop(self, key: str) -> None:
         """Forget a key; the next `drain` deletes it."""
         self._values.pop(key, None)
+        self._unborn.pop(key, None)
         self._changed.add(key)
 
     def known(self) -> tuple[str, ...]:

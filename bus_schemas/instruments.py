@@ -5,13 +5,26 @@ A venue's own symbol string exists only inside that venue's adapter.
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 from enum import Enum
 from typing import Literal
 
 import msgspec
 
 from bus_schemas.errors import ConfigurationError, InvalidOrder
+
+_EXACT = Context(prec=60, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+_ONE, _TWO = Decimal(1), Decimal(2)
 
 
 class Rounding(Enum):
@@ -54,26 +67,53 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             value = getattr(self, name)
             if not value.is_finite() or value <= 0:
                 raise ConfigurationError(f"instrument {self.symbol}: {name} must be above zero, not {value}")
+        if not self.min_notional.is_finite() or self.min_notional < 0:
+            raise ConfigurationError(
+                f"instrument {self.symbol}: min_notional must not be below zero, but is {self.min_notional}"
+            )
+        if not self.maintenance_rate.is_finite() or not 0 <= self.maintenance_rate < 1:
+            raise ConfigurationError(
+                f"instrument {self.symbol}: maintenance_rate must be from 0 to below 1, "
+                f"but is {self.maintenance_rate}"
+            )
 
     def price(self, level: float | Decimal, rounding: Rounding = Rounding.NEAREST) -> Decimal:
-        """The level as a Decimal on the tick.
+        """The level as a Decimal on the tick. A float stands for its shortest decimal form.
 
         Raises:
             InvalidOrder: the level is not finite or not above zero, before or after rounding.
         """
-        value = Decimal(repr(level)) if isinstance(level, float) else level
+        # float() because a numpy float is a float whose repr is not a number
+        value = Decimal(repr(float(level))) if isinstance(level, float) else Decimal(level)
         if not value.is_finite() or value <= 0:
             raise InvalidOrder(f"{self.symbol}: {level} is not a price")
-        rounded = (value / self.tick).to_integral_value(rounding.value) * self.tick
+        rounded = self._multiple(value, self.tick, rounding)
         if rounded <= 0:
-            raise InvalidOrder(f"{self.symbol}: {level} is below half a tick of {self.tick}")
-        return rounded.quantize(self.tick)
+            raise InvalidOrder(f"{self.symbol}: {level} rounds to zero on the tick of {self.tick}")
+        return rounded
 
     def quantity(self, amount: Decimal) -> Decimal:
-        """The amount rounded down to the step, never below zero."""
+        """The amount rounded down to the step, never above it and never below zero.
+
+        Raises:
+            InvalidOrder: the amount has too many digits to be one.
+        """
         if not amount.is_finite() or amount <= 0:
             return Decimal(0)
-        return ((amount / self.step).to_integral_value(ROUND_DOWN) * self.step).quantize(self.step)
+        return self._multiple(amount, self.step, Rounding.DOWN)
+
+    def _multiple(self, value: Decimal, unit: Decimal, rounding: Rounding) -> Decimal:
+        """A neighbouring multiple of the unit. Exact: a division would round first, and could round up."""
+        try:
+            count, rest = _EXACT.divmod(value, unit)
+            if rest and (
+                rounding is Rounding.UP or (rounding is Rounding.NEAREST and _up(count, rest, unit))
+            ):
+                count = _EXACT.add(count, _ONE)
+            product = _EXACT.multiply(count, unit)
+            return _EXACT.quantize(product, unit if unit.as_tuple().exponent < 0 else _ONE)  # type: ignore[operator]
+        except ArithmeticError:
+            raise InvalidOrder(f"{self.symbol}: {value} is beyond any market in units of {unit}") from None
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Value of the quantity at the price, in quote currency."""
@@ -82,6 +122,11 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def tradable(self, quantity: Decimal, price: Decimal) -> bool:
         """Whether an order of this size passes the venue's minimums."""
         return quantity >= self.min_quantity and self.notional(quantity, price) >= self.min_notional
+
+
+def _up(count: Decimal, rest: Decimal, unit: Decimal) -> bool:
+    twice = _EXACT.add(rest, rest)
+    return twice > unit or (twice == unit and _EXACT.remainder(count, _TWO) == _ONE)
 
 
 def _usdt(base: str, tick: str, step: str, notional: str) -> Instrument:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from bus_schemas.errors import ConfigurationError
 from bus_schemas.topology import Place, Stream, Unit
 
 
@@ -10,9 +13,14 @@ class Names:
 
     Args:
         namespace: such as `paper`; letters, digits, `-` and `_`.
+
+    Raises:
+        ConfigurationError: the namespace has other characters, which could move a key's hash tag.
     """
 
     def __init__(self, namespace: str) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", namespace):
+            raise ConfigurationError(f"{namespace!r} is not a namespace: 1 to 64 letters, digits, - and _")
         self.namespace = namespace
         self._root = f"cw:{namespace}:"
 
@@ -61,7 +69,3 @@ class Names:
     def turn(self, reader: str) -> str:
         """Channel: lockstep's hints to one reader."""
         return f"{self._root}turn:{reader}"
-
-    def wake(self, reader: str) -> str:
-        """Channel: a lease of this reader has been given back."""
-        return f"{self._root}wake:{reader}"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bus_schemas.errors import ConfigurationError
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 TIMEFRAMES: dict[str, int] = {
     "1m": MINUTE,
@@ -46,25 +49,35 @@ def opening(time: int, timeframe: str) -> int:
 
 
 def iso(time: int) -> str:
-    """ISO 8601 UTC, to the second where the milliseconds are zero."""
-    moment = datetime.fromtimestamp(time / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if time % 1000 == 0 else moment.isoformat()
+    """ISO 8601 UTC, to the second where the milliseconds are zero. `parse_time` is its inverse.
+
+    Raises:
+        ConfigurationError: the moment lies outside the years 1 to 9999.
+    """
+    try:
+        moment = _EPOCH + timedelta(milliseconds=time)
+    except OverflowError:
+        raise ConfigurationError(f"{time} ms is not a moment in the years 1 to 9999") from None
+    text = moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if time % 1000 else "seconds")
+    return text + "Z"
 
 
 def parse_time(text: str) -> int:
     """Milliseconds from ISO 8601 (UTC where it names no zone) or from a number of milliseconds.
 
+    A number needs at least 11 digits, so that `20240825` is a date and seconds are not mistaken.
+
     Raises:
         ConfigurationError: it is neither.
     """
-    if text.isdigit() and len(text) >= 11:
+    if text.isascii() and text.isdigit() and 11 <= len(text) <= 15:
         return int(text)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return round((moment - _EPOCH) / _MILLISECOND)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{text!r} is not a time such as 2024-08-25 or 2024-08-25T00:00:00Z"
         ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
