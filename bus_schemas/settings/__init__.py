@@ -1,20 +1,18 @@
 """Settings of every service: one file, the environment, and nothing else.
 
-Order of precedence: environment (`CAUSEWAY_RISK__DAILY_LOSS_PCT=3`), then the TOML file, then the
-defaults. Unknown keys are refused in both. All errors are reported at once. Secrets come from the
-environment or the file and are never printed.
+Order of precedence: a command's options, then the environment (`CAUSEWAY_RISK__DAILY_LOSS_PCT=3`),
+then the TOML or JSON file, then the defaults. Unknown keys are refused in all. All errors of all are
+reported at once. Secrets come from the environment or the file and are never printed.
 """
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bus_schemas.errors import ConfigurationError
@@ -24,12 +22,16 @@ from bus_schemas.settings.execution import ExecutionSettings, PaperSettings
 from bus_schemas.settings.health import HealthSettings
 from bus_schemas.settings.market_data import MarketDataSettings
 from bus_schemas.settings.risk import RiskSettings
+from bus_schemas.settings.sources import (
+    PREFIX,
+    child_environment,
+    config_path,
+    from_environment,
+    from_file,
+    merge,
+)
 from bus_schemas.settings.strategy import StrategySettings
 from bus_schemas.topology import Topology
-
-PREFIX = "CAUSEWAY_"
-CONFIG_VARIABLE = "CAUSEWAY_CONFIG"
-_OUTSIDE = frozenset({CONFIG_VARIABLE, "CAUSEWAY_TEST_REDIS"})
 
 __all__ = [
     "BusSettings",
@@ -41,13 +43,14 @@ __all__ = [
     "RuntimeSettings",
     "Settings",
     "StrategySettings",
+    "child_environment",
     "dump",
     "load",
 ]
 
 
 class Settings(BaseSettings):
-    """Everything that a process may be told."""
+    """Everything that a process may be told. The class itself reads nothing; `load` does."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
@@ -68,8 +71,14 @@ class Settings(BaseSettings):
     @field_validator("instruments")
     @classmethod
     def _instruments(cls, value: dict[str, Any]) -> dict[str, Any]:
+        faults = []
         for symbol, terms in value.items():
-            _instrument(symbol, terms)
+            try:
+                _instrument(symbol, terms)
+            except ValueError as error:
+                faults.append(str(error))
+        if faults:
+            raise ValueError("; ".join(faults))
         return value
 
     @property
@@ -86,11 +95,11 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (env_settings, init_settings)
+        return (init_settings,)
 
 
 def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
@@ -102,80 +111,64 @@ def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     Raises:
         ConfigurationError: with every fault, one a line.
     """
-    path = file or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    data = _read(path) if path else {}
-    faults = _unknown_variables()
+    path = file or config_path()
+    in_file, faults = from_file(path) if path else ({}, [])
+    in_environment, more = from_environment(Settings)
+    sources = ((str(path), in_file), ("environment", in_environment), ("option", overrides or {}))
+    merged, wrong = merge(Settings, sources)
+    faults += more + wrong
+    settings = Settings()
     try:
-        settings = Settings(**data)
-        if overrides:
-            merged = {
-                name: getattr(settings, name).model_dump() | dict(section)
-                for name, section in overrides.items()
-            }
-            fresh = {name: Settings.model_fields[name].annotation(**part) for name, part in merged.items()}  # type: ignore[misc]
-            settings = settings.model_copy(update=fresh)
+        settings = Settings(**merged)
     except ValidationError as error:
-        faults += [_sentence(dict(fault)) for fault in error.errors(include_url=False)]
+        faults += [
+            _sentence(dict(fault), sources)
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
     if faults:
-        source = f" ({path})" if path else ""
-        raise ConfigurationError(f"the configuration{source} is wrong:\n  - " + "\n  - ".join(faults))
+        raise ConfigurationError("the configuration is wrong:\n  - " + "\n  - ".join(faults))
     return settings
 
 
 def dump(settings: Settings) -> dict[str, Any]:
-    """Every setting as JSON values, secrets in clear: for a private file that a child reads."""
-    return {
-        name: {
-            key: value.get_secret_value()
-            if isinstance(value, SecretStr)
-            else msgspec.to_builtins(value, enc_hook=str)
-            for key, value in dict(section).items()
-            if value is not None
-        }
-        for name, section in dict(settings).items()
-    }
+    """Every setting as JSON values, secrets in clear: for a private file that a child reads.
+
+    The child must not see this process's variables, which would win: see `child_environment`.
+    """
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {name: dict(section) for name, section in dict(settings).items()}, enc_hook=_plain
+    )
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return dict(value) if isinstance(value, BaseModel) else str(value)
 
 
 def _instrument(symbol: str, terms: Any) -> Instrument:
+    if not isinstance(terms, Mapping):
+        raise ValueError(f"instrument {symbol}: must be a table of terms")
     base = DEFAULT_INSTRUMENTS.get(symbol)
     default = msgspec.to_builtins(base) if base else {"symbol": symbol, "quote": "USDT", "settle": "USDT"}
     try:
-        return msgspec.convert(default | dict(terms), Instrument, strict=False)
-    except (msgspec.ValidationError, TypeError, ValueError, ConfigurationError) as error:
+        instrument = msgspec.convert(default | dict(terms), Instrument, strict=False)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
         raise ValueError(f"instrument {symbol}: {error}") from None
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    if instrument.symbol != symbol or not (symbol.isascii() and symbol.isalnum()):
+        raise ValueError(f"instrument {symbol}: the symbol is the table's name, in letters and digits")
+    return instrument
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read the configuration {path}: {error}") from None
-    try:
-        if path.suffix == ".json":
-            data = msgspec.json.decode(text)
-            if not isinstance(data, dict):
-                raise ConfigurationError(f"{path}: not a JSON object")
-            return data
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
-        raise ConfigurationError(f"{path}: {error}") from None
-
-
-def _unknown_variables() -> list[str]:
-    """Environment variables with our prefix that no setting reads: most likely a typing error."""
-    known = set()
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        fields = getattr(section, "model_fields", None)
-        known.add(f"{PREFIX}{name}".upper())
-        known.update(f"{PREFIX}{name}__{key}".upper() for key in fields or ())
-    own = (name for name in os.environ if name.upper().startswith(PREFIX) and name not in _OUTSIDE)
-    return [f"{name} (environment): no such setting" for name in sorted(own) if name.upper() not in known]
-
-
-def _sentence(fault: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
+def _sentence(fault: dict[str, Any], sources: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """One fault in words: which setting, what is wrong with it, and where it was said."""
+    loc = fault["loc"]
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         message = "no such setting"
-    return f"{where}: {message}" if where else message
+    said = [origin for origin, data in sources if len(loc) > 1 and loc[1] in data.get(loc[0], ())]
+    origin = f" ({said[-1]})" if said else ""
+    return f"{'.'.join(map(str, loc))}: {message}{origin}"

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
 class Section(BaseModel):
-    """A group of settings. Unknown keys are refused; values do not change after the start."""
+    """A group of settings. Unknown keys are refused; values do not change after the start.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    A list may be written as text with commas: environments and command lines have no other.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _split(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str) or info.field_name is None:
+            return value
+        annotation = cls.model_fields[info.field_name].annotation
+        if not any(get_origin(part) in (tuple, list) for part in (annotation, *get_args(annotation))):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
