@@ -118,10 +118,12 @@ class TradingResumed(Body, frozen=True, kw_only=True):
     Attributes:
         symbol: `*` for the account.
         by: who acknowledged, or `clock`.
+        detail: what the acknowledgement changed, such as the equity peak; empty where nothing.
     """
 
     symbol: str
     by: str
+    detail: str = ""
 
 
 class FlattenApproved(Body, frozen=True, kw_only=True):
