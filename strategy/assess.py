@@ -183,9 +183,8 @@ def _entry(case: Case, zone: Zone, trace: Trace) -> bool:
 
 
 def _unsignalled(zone: Zone, trace: Trace) -> bool:
-    if not zone.signalled:
-        return True
-    return trace.step("repeat", NoSignal.ALREADY_SIGNALLED, at=zone.at, price=zone.near)
+    failure = NoSignal.ALREADY_SIGNALLED if zone.signalled else None
+    return trace.step("repeat", failure, at=zone.at, price=zone.near)
 
 
 def _stop(

@@ -9,7 +9,7 @@ import msgspec
 
 from bus_schemas.decider import Decider, Keyed
 from bus_schemas.envelope import Event, Output
-from bus_schemas.errors import DecisionError
+from bus_schemas.errors import ConfigurationError, DecisionError
 from bus_schemas.events import Assessment, Candle, Gap, Millis, Signal, SymbolHalted
 from bus_schemas.settings.strategy import StrategySettings
 from bus_schemas.timeframes import length
@@ -25,11 +25,13 @@ class Feed(msgspec.Struct):
     """State: how far a symbol's candles have come.
 
     Attributes:
+        timeframes: entry, decision and bias, for which this state was made.
         next_open: open time of the first candle that is still new.
         time: event time of the newest event.
         decision, bias: the candles that are being built.
     """
 
+    timeframes: str
     next_open: Millis = 0
     time: Millis = 0
     decision: Forming = msgspec.field(default_factory=Forming)
@@ -53,14 +55,28 @@ class StrategyDecider(Decider):
         self._bias = length(settings.bias_timeframe)
         self._decision_rules = self._rules(self._decision, settings.swing_length)
         self._bias_rules = self._rules(self._bias, settings.bias_swing_length)
-        self._feeds = Keyed("feed", Feed, lambda _: Feed())
+        frames = (settings.entry_timeframe, settings.decision_timeframe, settings.bias_timeframe)
+        self._timeframes = ",".join(frames)
+        self._feeds = Keyed("feed", Feed, lambda _: Feed(self._timeframes))
         self._decisions = Keyed("decision", SmcEngine, lambda _: SmcEngine())
         self._biases = Keyed("bias", SmcEngine, lambda _: SmcEngine())
         self._parts = (self._feeds, self._decisions, self._biases)
 
     def load(self, state: Mapping[str, bytes]) -> None:
+        """Replace all memory.
+
+        Raises:
+            ConfigurationError: the state was made for other timeframes.
+        """
         for part in self._parts:
             part.load(state)
+        for symbol in self._feeds.known():
+            made_for = self._feeds.get(symbol).timeframes
+            if made_for != self._timeframes:
+                raise ConfigurationError(
+                    f"the state of {symbol} was made for the timeframes {made_for}, not {self._timeframes}:"
+                    " choose another namespace"
+                )
 
     def changes(self) -> Mapping[str, bytes | None]:
         return {key: value for part in self._parts for key, value in part.drain().items()}

@@ -32,14 +32,14 @@ class StrategySettings(Section):
     decision_timeframe: str = Field("1h", description="One assessment per closed candle of this length.")
     bias_timeframe: str = Field("4h", description="Trend filter.")
 
-    swing_length: int = Field(3, ge=1, le=50, description="Candles on each side of a swing, decision.")
-    bias_swing_length: int = Field(3, ge=1, le=50, description="Candles on each side of a swing, bias.")
+    swing_length: int = Field(5, ge=1, le=50, description="Candles on each side of a swing, decision.")
+    bias_swing_length: int = Field(5, ge=1, le=50, description="Candles on each side of a swing, bias.")
     atr_period: int = Field(14, ge=2, le=200, description="Candles of Wilder's average true range.")
     warmup_bars: int = Field(40, ge=1, le=5000, description="Candles of each timeframe before any signal.")
     bias_max_age: int = Field(42, ge=1, description="Bias candles after which a break no longer gives bias.")
     break_max_age: int = Field(24, ge=1, description="Decision candles for which a break may be traded.")
     block_candle: BlockCandle = Field(BlockCandle.EXTREME, description="Which candle is the order block.")
-    fvg_min_atr: float = Field(0.1, ge=0, le=10, description="Smallest fair value gap, in ATR.")
+    fvg_min_atr: float = Field(0.3, ge=0, le=10, description="Smallest fair value gap, in ATR.")
 
     max_entry_atr: float = Field(3.0, gt=0, le=50, description="Farthest entry from the close, in ATR.")
     stop_buffer_atr: float = Field(0.25, ge=0, le=10, description="Stop beyond the zone's far edge, in ATR.")
