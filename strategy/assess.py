@@ -27,7 +27,7 @@ class Case(msgspec.Struct, frozen=True):
         time: event time of the event that closed the decision candle.
         bar: the decision candle.
         expected: base candles that it should hold.
-        length: its length in milliseconds.
+        length, bias_length: milliseconds of a candle of the decision and of the bias timeframe.
         decision, bias: the engines, which have taken every bar that had closed by `time`.
     """
 
@@ -35,6 +35,7 @@ class Case(msgspec.Struct, frozen=True):
     bar: Bar
     expected: int
     length: int
+    bias_length: int
     decision: View
     bias: View
     settings: StrategySettings
@@ -78,12 +79,15 @@ def _warm(case: Case, trace: Trace) -> bool:
 
 
 def _bias(case: Case, trace: Trace) -> Side | None:
-    """The side of the newest break on the bias timeframe, while it is not too old."""
+    """The side of the newest break on the bias timeframe, while it is not too old.
+
+    Age is time in candles, not candles counted: missing ones make a break older too.
+    """
     last, most = case.bias.last_break, case.settings.bias_max_age
     if last is None:
         trace.step("bias", NoSignal.NO_BIAS, bars=case.bias.bars)
         return None
-    age = case.bias.bars - last.number
+    age = (case.time - last.known_at) // case.bias_length
     failure = NoSignal.NO_BIAS if age > most else None
     passed = trace.step(
         "bias",
@@ -104,7 +108,7 @@ def _break(case: Case, side: Side, trace: Trace) -> Break | None:
     if last is None:
         trace.step("break", NoSignal.NO_BREAK, bars=case.decision.bars)
         return None
-    age = case.decision.bars - last.number
+    age = (case.time - last.known_at) // case.length
     failure = None
     if age > most:
         failure = NoSignal.NO_BREAK

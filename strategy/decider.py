@@ -150,6 +150,7 @@ class StrategyDecider(Decider):
                 bar=bar,
                 expected=self._decision // self._base,
                 length=self._decision,
+                bias_length=self._bias,
                 decision=engine,
                 bias=self._biases.get(cause.symbol),
                 settings=self._settings,

@@ -95,7 +95,7 @@ class SmcEngine(msgspec.Struct):
             for zone in self.book[side]:
                 zone.advance(bar, blind)
         self._add(fair_value_gap(self.recent, rules.length, rules.fvg_min_atr * self.true_range.value))
-        broken = self.structure.advance(bar, self.bars)
+        broken = self.structure.advance(bar)
         if broken is not None:
             self._add(order_block(*broken, bar, rules.block_candle))
         high, low = confirmed(self.recent, rules.swing_length)

@@ -31,7 +31,6 @@ class Break(msgspec.Struct, frozen=True, gc=False):
         level: price of the pivot.
         pivot_at: open time of the pivot's candle.
         at, known_at: open time and close of the candle that broke it.
-        number: that candle's number on its timeframe, from 1; for ages.
         origin_at: open time of the leg's extreme: where the move that broke the pivot began.
         body: the breaking candle's body in its direction, in quote currency.
     """
@@ -42,7 +41,6 @@ class Break(msgspec.Struct, frozen=True, gc=False):
     pivot_at: Millis
     at: Millis
     known_at: Millis
-    number: int
     origin_at: Millis
     body: float
 
@@ -86,13 +84,13 @@ class Structure(msgspec.Struct):
     down: Leg | None = None
     last: Break | None = None
 
-    def advance(self, bar: Bar, number: int) -> tuple[Break, Leg] | None:
+    def advance(self, bar: Bar) -> tuple[Break, Leg] | None:
         """Look whether the bar breaks a pivot that was known before it; else add it to the legs.
 
         Both cannot break at once: a swing high below a swing low would have been broken by the
         candle of whichever came later.
         """
-        broken = self._broken(bar, number)
+        broken = self._broken(bar)
         if broken is not None and broken[0].side is Side.LONG:
             self.up = None
         elif broken is not None:
@@ -110,7 +108,7 @@ class Structure(msgspec.Struct):
         if low is not None:
             self.down = _leg(low, since, Side.SHORT)
 
-    def _broken(self, bar: Bar, number: int) -> tuple[Break, Leg] | None:
+    def _broken(self, bar: Bar) -> tuple[Break, Leg] | None:
         if self.up is not None and bar.close > self.up.pivot.price:
             leg, side = self.up, Side.LONG
         elif self.down is not None and bar.close < self.down.pivot.price:
@@ -125,7 +123,6 @@ class Structure(msgspec.Struct):
             pivot_at=leg.pivot.at,
             at=bar.at,
             known_at=bar.known_at,
-            number=number,
             origin_at=leg.extreme.at,
             body=(bar.close - bar.open) * side.sign,
         )

@@ -110,7 +110,8 @@ def test_breaks_zones_and_liquidity_equal_plain_loops(drawn: bytes) -> None:
 
 
 def test_they_do_on_real_hours_too() -> None:
-    forming, bars = Forming(), []
+    forming = Forming()
+    bars: list[Bar] = []
     for candle in real()[:1600]:
         assert isinstance(candle, Candle)
         bars += take(forming, candle, 900_000, HOUR)

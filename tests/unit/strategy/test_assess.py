@@ -40,15 +40,14 @@ class Drawn(msgspec.Struct):
         return [Pivot(level * side.sign, START, START + HOUR) for level in found]
 
 
-def broken(side: Side = Side.LONG, number: int = 98, body: float = 20.0) -> Break:
+def broken(side: Side = Side.LONG, hours: int = 3, body: float = 20.0) -> Break:
     return Break(
         side=side,
         kind=BreakKind.BOS,
         level=1010.0,
         pivot_at=START,
-        at=NOW - 4 * HOUR,
-        known_at=NOW - 3 * HOUR,
-        number=number,
+        at=NOW - (hours + 1) * HOUR,
+        known_at=NOW - hours * HOUR,
         origin_at=NOW - 9 * HOUR,
         body=body,
     )
@@ -67,6 +66,7 @@ def case(**change: Any) -> Case:
         bar=bar,
         expected=4,
         length=HOUR,
+        bias_length=4 * HOUR,
         decision=Drawn(
             change.get("bars", 100),
             last_break=change.get("last_break", broken()),
@@ -87,9 +87,9 @@ REASONS: list[tuple[NoSignal, str, dict[str, Any]]] = [
     (NoSignal.WARMING_UP, "warmup", {"bars": 39}),
     (NoSignal.WARMING_UP, "warmup", {"bias_bars": 39}),
     (NoSignal.NO_BIAS, "bias", {"bias": None}),
-    (NoSignal.NO_BIAS, "bias", {"bias": broken(number=100 - 43)}),
+    (NoSignal.NO_BIAS, "bias", {"bias": broken(hours=43 * 4)}),
     (NoSignal.NO_BREAK, "break", {"last_break": None}),
-    (NoSignal.NO_BREAK, "break", {"last_break": broken(number=100 - 25)}),
+    (NoSignal.NO_BREAK, "break", {"last_break": broken(hours=25)}),
     (NoSignal.BREAK_AGAINST_BIAS, "break", {"last_break": broken(Side.SHORT)}),
     (NoSignal.BREAK_AGAINST_BIAS, "break", {"bias": broken(Side.SHORT)}),
     (NoSignal.NO_ZONE, "zone", {"zones": ()}),
@@ -201,3 +201,9 @@ def test_the_score_grows_with_displacement_overlap_and_reward() -> None:
     gap = zone(1004.0, 999.0, kind=ZoneKind.FAIR_VALUE_GAP)
     assert score(zones=(zone(), gap)) == pytest.approx(score() + 0.3)
     assert score(levels=(1026.0, 1051.0)) > score()
+
+
+def test_ages_count_hours_that_are_missing_too() -> None:
+    assert assess(case(last_break=broken(hours=24))).reason is None
+    assert assess(case(last_break=broken(hours=25))).reason is NoSignal.NO_BREAK
+    assert assess(case(bias=broken(hours=43 * 4 - 1))).reason is None

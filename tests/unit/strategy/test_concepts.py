@@ -75,13 +75,13 @@ def taken(bars: list[Bar], rules: Parameters = RULES) -> SmcEngine:
 
 def test_a_break_is_a_close_beyond_the_last_confirmed_pivot() -> None:
     engine = taken(RISE[:6])
-    assert engine.last_break is None
+    assert not engine.last_break
     engine.advance(RISE[6], RULES)
     last = engine.last_break
     assert last is not None
     assert (last.side, last.kind, last.level) == (Side.LONG, BreakKind.BOS, 15)
     assert (last.pivot_at, last.at, last.known_at) == (RISE[1].at, RISE[6].at, RISE[6].known_at)
-    assert (last.origin_at, last.number, last.body) == (RISE[3].at, 7, 4)
+    assert (last.origin_at, last.body) == (RISE[3].at, 4)
 
 
 def test_a_wick_beyond_the_pivot_is_no_break() -> None:
