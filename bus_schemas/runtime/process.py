@@ -1,0 +1,170 @@
+"""A service process from start to exit: settings, connection, work, heartbeat, endpoint, shutdown.
+
+The loop: declare the topology → step the work → on a lost connection drop everything, wait with
+backoff, begin again. SIGTERM and SIGINT finish the batch in hand, give the leases back, and exit 0
+within one budget that all steps share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from bus_schemas import logs
+from bus_schemas.bus.port import Bus, Owner
+from bus_schemas.bus.redis_bus import RedisBus
+from bus_schemas.bus.redis_link import Link
+from bus_schemas.decider import Decider
+from bus_schemas.errors import EXIT_FAILED, EXIT_OK, CausewayError, Disconnected, Reload
+from bus_schemas.runtime.http import Endpoint
+from bus_schemas.runtime.janitor import Janitor
+from bus_schemas.runtime.pulse import Pulse, Vitals
+from bus_schemas.runtime.work import DeciderWork, Work
+from bus_schemas.settings import Settings, load
+from bus_schemas.topology import Unit
+
+log = logging.getLogger("causeway.process")
+
+BACKOFF_FIRST_S = 0.01
+BACKOFF_MOST_S = 1.0
+
+MakeDecider = Callable[[Unit], Decider]
+MakeWork = Callable[[Settings, Bus, Owner, Vitals], Work]
+
+
+class Process:
+    """One service process.
+
+    Args:
+        name: of the service.
+        settings: of everything.
+        make_work: the work, given its bus.
+    """
+
+    def __init__(self, name: str, settings: Settings, make_work: MakeWork) -> None:
+        self._name = name
+        self._settings = settings
+        self._stop = threading.Event()
+        bus, runtime = settings.bus, settings.runtime
+        self._owner = Owner(socket.gethostname(), runtime.slot, secrets.token_hex(8))  # edge: lease nonce
+        self._vitals = Vitals(name, self._owner)
+        self._bus = RedisBus(
+            Link(bus.url.get_secret_value(), bus.timeout_s), bus.namespace, settings.topology, bus.lease_ms
+        )
+        self._work = make_work(settings, self._bus, self._owner, self._vitals)
+
+    def run(self) -> int:
+        """Work until told to stop. Returns the exit code.
+
+        Raises:
+            CausewayError: final; its message is for the user.
+        """
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        pulse = Pulse(self._settings, self._vitals)
+        endpoint = Endpoint(self._settings.runtime, self._vitals)
+        janitor = Janitor(self._settings, self._name, self._vitals)
+        endpoint.start()
+        pulse.start()
+        janitor.start()
+        try:
+            self._loop()
+            self._vitals.status = "stopping"
+            self._give_back()
+        finally:
+            for helper in (janitor, pulse, endpoint):
+                helper.stop()
+            self._bus.close()
+        log.info("stopped")
+        return EXIT_OK
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if not self._stop.is_set():
+            budget = threading.Timer(self._settings.runtime.shutdown_s, os._exit, (EXIT_FAILED,))
+            budget.daemon = True
+            budget.start()
+        self._stop.set()
+        log.info("stopping", extra={"signal": signal.Signals(number).name})
+
+    def _loop(self) -> None:
+        wait_s = BACKOFF_FIRST_S
+        while not self._stop.is_set():
+            try:
+                self._bus.declare()
+                while not self._stop.is_set():
+                    self._work.step()
+                    self._vitals.beat(self._work.units)
+                    wait_s = BACKOFF_FIRST_S
+            except Reload as reason:
+                if not isinstance(reason, Disconnected) or self._vitals.status != "waiting":
+                    log.warning("reload", extra={"reason": str(reason)})
+                self._vitals.counters.reloads += 1
+                self._vitals.status = "waiting"
+                self._bus.reset()
+                self._work.forget()
+                self._stop.wait(wait_s)
+                wait_s = min(BACKOFF_MOST_S, wait_s * 2)
+
+    def _give_back(self) -> None:
+        try:
+            self._work.finish()
+        except Reload as reason:
+            log.warning("leases run out by themselves", extra={"reason": str(reason)})
+
+
+def decider_work(service: str, make: Callable[[Settings], MakeDecider]) -> MakeWork:
+    """Work of a service that runs deciders."""
+
+    def build(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:
+        return DeciderWork(bus, service, settings, make(settings), owner, vitals)
+
+    return build
+
+
+def arguments(name: str, about: str) -> argparse.Namespace:
+    """Command line of a service: where its settings are, and a check of them."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {name}",
+        description=about,
+        epilog="Every setting can also come from the environment: CAUSEWAY_BUS__URL, "
+        "CAUSEWAY_BUS__NAMESPACE, CAUSEWAY_RUNTIME__SLOT, ... Exit codes: 0 stopped in order, 1 failed, "
+        "2 wrong configuration, 3 bad data, 4 too many dead letters.",
+    )
+    parser.add_argument("--config", type=Path, help="TOML or JSON file (default: $CAUSEWAY_CONFIG)")
+    parser.add_argument(
+        "--check", action="store_true", help="read the settings, say whether they are right, exit"
+    )
+    return parser.parse_args()
+
+
+def guarded(run: Callable[[], int]) -> int:
+    """Run a program; turn an error of ours into its message and exit code."""
+    try:
+        return run()
+    except CausewayError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+
+
+def main(name: str, about: str, make_work: MakeWork) -> int:
+    """Entry point of `python -m <service>`. Returns the exit code."""
+    options = arguments(name, about)
+
+    def run() -> int:
+        settings = load(options.config)
+        logs.configure(settings.runtime, name)
+        process = Process(name, settings, make_work)
+        if options.check:
+            print("the configuration is right")  # noqa: T201
+            return EXIT_OK
+        return process.run()
+
+    return guarded(run)

@@ -1,0 +1,173 @@
+"""The work of a process: deciders on the units that this replica owns."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from bus_schemas.bus.port import Bus, Entry, Owner
+from bus_schemas.decider import Decider
+from bus_schemas.errors import Disconnected, Fenced, Reload
+from bus_schemas.runtime.ownership import Ownership
+from bus_schemas.runtime.pulse import Vitals
+from bus_schemas.runtime.unit import UnitRunner
+from bus_schemas.settings import Settings
+from bus_schemas.topology import READERS, Place, Unit
+
+log = logging.getLogger("causeway.runtime")
+
+READ_WAIT_S = 0.25
+"""Longest wait for new entries; SIGTERM is seen after it."""
+SILENCE_S = 0.1
+"""Lockstep: after this silence a reader asks whose turn it is, because a hint may be lost."""
+
+
+class Work(Protocol):
+    """What `Process` drives. Every method may raise a `Reload` or a final error."""
+
+    def step(self) -> None:
+        """Do a bounded piece of work, waiting at most a fraction of a second for it."""
+
+    def forget(self) -> None:
+        """Drop memory and leases: the connection is gone."""
+
+    def finish(self) -> None:
+        """Give the leases back, in an orderly shutdown."""
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units that this process owns now."""
+
+
+class DeciderWork:
+    """Runs deciders: tick the leases, read, decide, commit.
+
+    Args:
+        bus: this process's.
+        service: whose readers to run.
+        settings: batch size, lease, attempts.
+        make: a fresh decider for a unit.
+        owner: this process.
+        vitals: of the process.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        service: str,
+        settings: Settings,
+        make: Callable[[Unit], Decider],
+        owner: Owner,
+        vitals: Vitals,
+    ) -> None:
+        self._bus = bus
+        self._service = service
+        self._settings = settings
+        self._make = make
+        self._vitals = vitals
+        self._counters = vitals.counters
+        self._lockstep = settings.bus.lockstep
+        self._limit = settings.bus.batch
+        self._delay_s = settings.runtime.delay_ms / 1000
+        self._ownership = Ownership(bus, _readers(service), owner)
+        self._runners: dict[Unit, UnitRunner] = {}
+        self._reading: dict[Place, UnitRunner] = {}
+        self._tick_s = min(1.0, settings.bus.lease_ms / 3000)
+        self._next_tick = 0.0
+        self._ask = True
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return tuple(sorted(self._runners))
+
+    def step(self) -> None:
+        now = time.monotonic()  # edge: leases are renewed by the wall
+        if now >= self._next_tick:
+            self._own()
+            self._next_tick = now + self._tick_s
+        if self._vitals.blocked and not self._lockstep:
+            time.sleep(READ_WAIT_S)  # edge: backpressure
+        elif self._lockstep:
+            self._take_turn()
+        else:
+            self._take_all()
+
+    def _own(self) -> None:
+        won, lost = self._ownership.tick()
+        for unit in lost:
+            self._drop(unit)
+        for lease in won:
+            runner = UnitRunner(
+                self._bus, lease.unit, self._make(lease.unit), self._settings.runtime, self._counters
+            )
+            try:
+                runner.load(lease)
+            except Fenced:
+                self._ownership.drop(lease.unit)
+                continue
+            self._runners[lease.unit] = runner
+            self._reading |= dict.fromkeys(runner.positions, runner)
+            self._ask = True
+
+    def _take_all(self) -> None:
+        after = {place: runner.positions[place] for place, runner in self._reading.items()}
+        if not after:
+            time.sleep(READ_WAIT_S)  # edge: a standby waits for a lease
+            return
+        by_unit: dict[Unit, list[Entry]] = {}
+        for entry in self._bus.read(after, self._limit, READ_WAIT_S):
+            by_unit.setdefault(self._reading[entry.place].unit, []).append(entry)
+        for unit, entries in by_unit.items():
+            self._process(unit, entries)
+
+    def _take_turn(self) -> None:
+        turn = None if self._ask else self._bus.wait_turn(self._service, SILENCE_S)
+        if turn is None:
+            turn = self._bus.ask_turn(self._limit)
+        self._ask = False
+        runner = self._runners.get(turn.unit) if turn.unit else None
+        if runner is None:
+            return
+        entries = turn.entries
+        if entries is None:
+            entries = self._bus.read(runner.positions, self._limit, 0)
+        if entries and runner.follows(entries):
+            self._process(runner.unit, entries)
+
+    def _process(self, unit: Unit, entries: list[Entry]) -> None:
+        if self._delay_s:
+            time.sleep(random.uniform(0, self._delay_s))  # edge: a test aid that must not change anything
+        began = time.perf_counter_ns()  # edge: measures itself
+        try:
+            self._runners[unit].process(entries, self._limit)
+        except Disconnected:
+            raise
+        except Reload as reason:
+            log.warning("reload", extra={"unit": str(unit), "reason": str(reason)})
+            self._counters.reloads += 1
+            self._counters.fenced += isinstance(reason, Fenced)
+            self._drop(unit)
+            self._ownership.drop(unit)
+            self._next_tick = 0.0
+        self._counters.busy_us += (time.perf_counter_ns() - began) // 1000  # edge: as above
+
+    def _drop(self, unit: Unit) -> None:
+        runner = self._runners.pop(unit, None)
+        self._reading = {place: other for place, other in self._reading.items() if other is not runner}
+
+    def forget(self) -> None:
+        self._runners.clear()
+        self._reading.clear()
+        self._ownership.forget()
+        self._next_tick = 0.0
+        self._ask = True
+
+    def finish(self) -> None:
+        self._ownership.release()
+
+
+def _readers(service: str) -> Iterable[str]:
+    return [spec.name for spec in READERS if spec.service == service]

@@ -1,0 +1,152 @@
+"""The file feed at work: an edge that publishes steps, one commit each.
+
+In lockstep it waits for the whole bus to be quiet before each step; paced, for the step's time. All
+partitions belong to one process, because the steps of all symbols have one order.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+from bus_schemas.bus.port import Bus, Owner
+from bus_schemas.errors import Disconnected, Fenced, Reload
+from bus_schemas.runtime.ownership import Ownership
+from bus_schemas.runtime.pulse import Vitals
+from bus_schemas.runtime.unit import Writer
+from bus_schemas.runtime.work import READ_WAIT_S, SILENCE_S, Work
+from bus_schemas.settings import Settings
+from bus_schemas.topology import Unit
+from market_data.feed import FileFeed, Progress, Step
+from market_data.pace import Pacer, speed_of
+from market_data.progress import DONE, restored, stored
+
+log = logging.getLogger("causeway.feed")
+
+
+class FeedWork:
+    """Publishes the files of the settings.
+
+    Args:
+        settings: which files, and how fast.
+        bus: this process's.
+        owner: this process.
+        vitals: of the process.
+
+    Raises:
+        ConfigurationError: the folder does not have the candles.
+    """
+
+    def __init__(self, settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> None:
+        self._bus = bus
+        self._vitals = vitals
+        self._feed = FileFeed(settings.market_data, settings.strategy.entry_timeframe)
+        self._lockstep = settings.bus.lockstep
+        self._speed = speed_of(settings.market_data.pace)
+        self._delay_s = settings.runtime.delay_ms / 1000
+        self._ownership = Ownership(bus, ["market_data"], owner, everything=True)
+        self._tick_s = min(1.0, settings.bus.lease_ms / 3000)
+        self._next_tick = 0.0
+        self._writers: dict[str, Writer] = {}
+        self._steps: Iterator[Step] | None = None
+        self._next: Step | None = None
+        self._pacer: Pacer | None = None
+        self._done = False
+        self._ask = True
+        self._last = ""
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return tuple(sorted(writer.unit for writer in self._writers.values()))
+
+    def step(self) -> None:
+        now = time.monotonic()  # edge: leases are renewed by the wall
+        if now >= self._next_tick:
+            self._own()
+            self._next_tick = now + self._tick_s
+        if self._steps is None or self._done or (self._vitals.blocked and not self._lockstep):
+            time.sleep(READ_WAIT_S)  # edge: nothing to publish
+        elif self._due():
+            self._publish()
+
+    def _own(self) -> None:
+        won, lost = self._ownership.tick()
+        if lost:
+            raise Fenced(f"{len(lost)} partitions of the feed were lost")
+        for lease in won:
+            self._writers[lease.unit.part] = Writer(self._bus, lease.unit)
+        if won and self._ownership.complete:
+            self._restore()
+
+    def _restore(self) -> None:
+        state: dict[str, bytes] = {}
+        for unit, lease in self._ownership.leases.items():
+            state |= self._writers[unit.part].load(lease)
+        progress: dict[str, Progress] = restored(state)
+        self._done = DONE in state
+        self._steps = self._feed.steps(progress)
+        self._next = None
+        self._pacer = Pacer(self._speed) if self._speed is not None else None
+        self._ask = True
+        log.info("feed", extra={"symbols": len(self._feed.symbols), "resumed": len(progress)})
+
+    def _due(self) -> bool:
+        """Whether the next step may be published now; waits a fraction of a second for it."""
+        if self._lockstep and not self._my_turn():
+            return False
+        if self._next is None and self._steps is not None:
+            self._next = next(self._steps, None)
+        if self._pacer is None or self._next is None or self._next.phase == "hydrate":
+            return True
+        wait = self._pacer.wait(self._next.time, time.monotonic())  # edge: pacing
+        if wait > 0:
+            time.sleep(min(wait, READ_WAIT_S))  # edge: pacing
+        return wait <= READ_WAIT_S
+
+    def _my_turn(self) -> bool:
+        if self._next is not None:
+            return True
+        turn = None if self._ask else self._bus.wait_turn("market_data", SILENCE_S)
+        self._ask = False
+        if turn is None:
+            return self._bus.ask_turn(1).unit is None
+        return turn.unit is None and turn.step == self._last
+
+    def _publish(self) -> None:
+        if self._delay_s:
+            time.sleep(self._delay_s / 2)  # edge: a test aid that must not change anything
+        step = self._next
+        part = self._bus.topology.partition(step.symbol) if step else self._bus.topology.parts("partition")[0]
+        writer = self._writers[part]
+        try:
+            if step is None:
+                writer.commit((), {DONE: b"1"})
+                self._done = True
+                log.info("the files are at an end")
+            else:
+                writer.commit(writer.roots(step.outputs), stored(step.progress, step.symbol))
+        except Disconnected:
+            raise
+        except Reload:
+            self.forget()
+            raise
+        self._next = None
+        self._last = f"{part} {writer.counter}"
+        counters = self._vitals.counters
+        counters.commits += 1
+        counters.outputs += len(step.outputs) if step else 0
+
+    def forget(self) -> None:
+        self._ownership.forget()
+        self._writers.clear()
+        self._steps = self._next = None
+        self._next_tick = 0.0
+
+    def finish(self) -> None:
+        self._ownership.release()
+
+
+def make_work(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:
+    """The work of this service."""
+    return FeedWork(settings, bus, owner, vitals)
