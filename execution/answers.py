@@ -1,0 +1,226 @@
+"""What each word of the venue about an order does to that order and its position.
+
+`upkeep` runs after each of these and gives the commands that follow.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from bus_schemas.errors import DecisionError, InvalidOrder
+from bus_schemas.events import (
+    CancelRejected,
+    ExitReason,
+    Fill,
+    Leg,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    OrderState,
+    VenueRefusal,
+)
+from bus_schemas.instruments import Rounding
+from execution.books import ZERO
+from execution.order_states import OrderEvent
+from execution.records import FILL_MEMORY, Order, Position
+from execution.turn import Turn
+
+Answer = OrderAccepted | OrderRejected | OrderFilled | OrderCancelled | CancelRejected | OrderNotFound
+"""Every report about one order."""
+
+
+def answer(turn: Turn, position: Position, order: Order, body: Answer) -> None:
+    """Apply one report about an order of the position.
+
+    Raises:
+        IllegalTransition: it contradicts what the venue said before.
+        InvalidOrder: a fill with a price or quantity that is not above zero.
+        DecisionError: a fill of the other side.
+    """
+    if isinstance(body, OrderFilled):
+        _filled(turn, position, order, body)
+    elif isinstance(body, OrderAccepted):
+        _accepted(turn, position, order)
+    elif isinstance(body, OrderRejected):
+        _rejected(turn, position, order, body)
+    elif isinstance(body, OrderCancelled):
+        _cancelled(turn, position, order, body)
+    elif isinstance(body, CancelRejected):
+        _cancel_rejected(turn, position, order)
+    else:
+        _not_found(turn, position, order)
+
+
+def watch(turn: Turn, position: Position) -> None:
+    """Look at the time: commands without an answer, orders of unknown fate, a position without a stop."""
+    patience = turn.settings.answer_ms
+    for order in list(position.orders.values()):
+        waited = turn.time - order.asked
+        if order.state in (OrderState.PENDING, OrderState.CANCELLING) and waited > patience:
+            turn.move(position, order, OrderEvent.LOST)
+            turn.look_up(position, order)
+        elif order.state is OrderState.UNKNOWN or (order.state.terminal and not order.settled):
+            if waited > patience * max(order.look_ups, 1):
+                turn.look_up(position, order)
+        elif order.amending is not None and waited > patience:
+            order.amending = None
+            order.amend_refused = True
+    if position.quantity > ZERO and position.protected():
+        position.refused.pop(Leg.STOP.value, None)
+    naked = position.naked_since
+    if (
+        position.exit is None
+        and naked is not None
+        and not position.protected()
+        and turn.time - naked > turn.settings.stop_deadline_ms
+    ):
+        turn.mismatch(f"no acknowledged stop over {position.quantity} since {naked}")
+        position.exit = ExitReason.EMERGENCY
+
+
+def _accepted(turn: Turn, position: Position, order: Order) -> None:
+    order.look_ups = 0
+    order.acked = True
+    if order.amending is not None and order.working:
+        order.quantity, order.amending = order.amending, None
+        turn.changed(position, order)
+    event = OrderEvent.ACCEPT
+    if order.filled and order.state in (OrderState.UNKNOWN, OrderState.REJECTED):
+        event = OrderEvent.FILL_PART
+    turn.move(position, order, event)
+
+
+def _rejected(turn: Turn, position: Position, order: Order, body: OrderRejected) -> None:
+    if order.amend_refused:
+        return
+    if order.amending is not None:
+        order.amending = None
+        order.amend_refused = True
+        return
+    if body.reason is VenueRefusal.DUPLICATE_ID:
+        # The venue holds an order under this id: ours, from before a lost reply.
+        if order.state is OrderState.PENDING:
+            turn.move(position, order, OrderEvent.LOST)
+            turn.look_up(position, order)
+        return
+    if not turn.move(position, order, OrderEvent.REJECT, f"{body.reason.value}: {body.detail}"):
+        return
+    if order.leg is Leg.STOP and body.reason is VenueRefusal.WOULD_TRIGGER:
+        position.refused[Leg.STOP.value] = turn.settings.stop_attempts
+        moved = position.break_even and order.trigger == position.stop
+        position.exit = position.exit or (ExitReason.BREAK_EVEN if moved else ExitReason.EMERGENCY)
+    else:
+        _count_refusal(turn, position, order)
+
+
+def _count_refusal(turn: Turn, position: Position, order: Order) -> None:
+    """The order ended against our will: its leg is asked for again, a bounded number of times."""
+    count = position.refused[order.leg.value] = position.refused.get(order.leg.value, 0) + 1
+    if order.leg is Leg.CLOSE and count == turn.settings.close_attempts:
+        turn.mismatch(f"closing order was refused {count} times; {position.signed} stay open")
+
+
+def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelled) -> None:
+    asked_for = order.state in (OrderState.CANCELLING, OrderState.UNKNOWN)
+    order.total = body.filled
+    order.amending = None
+    if not turn.move(position, order, OrderEvent.CANCELLED):
+        return
+    if not order.settled:
+        turn.look_up(position, order)
+    if not asked_for and order.leg is not Leg.ENTRY:
+        _count_refusal(turn, position, order)
+
+
+def _cancel_rejected(turn: Turn, position: Position, order: Order) -> None:
+    # "No longer open" is success for the one who wanted it gone. Whether it had filled, only a
+    # look-up can tell, so its exposure stays reserved until then.
+    if turn.move(position, order, OrderEvent.CANCEL_REJECTED):
+        turn.look_up(position, order)
+
+
+def _not_found(turn: Turn, position: Position, order: Order) -> None:
+    if order.state is OrderState.CANCELLING:
+        _cancel_rejected(turn, position, order)
+    elif order.working:
+        turn.move(position, order, OrderEvent.LOST)
+        turn.look_up(position, order)
+    elif order.state is OrderState.UNKNOWN and turn.time - order.sent >= turn.settings.not_found_grace_ms:
+        held = order.acked or order.filled > ZERO
+        turn.move(position, order, OrderEvent.GONE if held else OrderEvent.NEVER_HELD, "not found")
+        if order.reduce_only:
+            _count_refusal(turn, position, order)
+
+
+def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> None:
+    if body.price <= ZERO or body.quantity <= ZERO:
+        raise InvalidOrder(f"fill {body.fill_id}: {body.quantity} at {body.price}")
+    if body.side is not order.side:
+        raise DecisionError(f"fill {body.fill_id} of {order.client_id} has side {body.side.value}")
+    if body.fill_id in order.fills:
+        turn.changed(position, order, f"duplicate fill {body.fill_id} ignored")
+        return
+    order.fills = [*order.fills[1 - FILL_MEMORY :], body.fill_id]
+    limit = order.cap - order.filled
+    if order.reduce_only:
+        limit = min(limit, position.quantity)
+    quantity = min(body.quantity, limit)
+    if quantity < body.quantity:
+        turn.mismatch(f"fill {body.fill_id} of {body.quantity}: only {quantity} can be ours")
+    if quantity <= ZERO:
+        return
+    order.acked = True
+    order.look_ups = 0
+    order.filled += quantity
+    profit = _book(turn, position, order, body, quantity)
+    turn.move(position, order, OrderEvent.FILL_ALL if order.filled >= order.cap else OrderEvent.FILL_PART)
+    turn.say(
+        Fill(
+            time=turn.time,
+            client_id=order.client_id,
+            signal_id=position.signal_id,
+            symbol=position.symbol,
+            side=order.side,
+            leg=order.leg,
+            fill_id=body.fill_id,
+            price=body.price,
+            quantity=quantity,
+            fee=body.fee,
+            liquidity=body.liquidity,
+            profit=profit,
+            position=position.signed,
+        )
+    )
+    if order.leg in (Leg.TARGET_1, Leg.TARGET_2) and order.state is OrderState.FILLED:
+        _to_break_even(turn, position)
+
+
+def _book(turn: Turn, position: Position, order: Order, body: OrderFilled, quantity: Decimal) -> Decimal:
+    book, size = position.book, turn.instrument.contract_size
+    book.fees += body.fee
+    if order.leg is Leg.ENTRY:
+        position.opened = position.opened or turn.time
+        book.enter(quantity, body.price, size)
+        return ZERO
+    if order.leg is Leg.STOP:
+        moved = position.break_even and order.trigger == position.stop
+        position.last_exit = ExitReason.BREAK_EVEN if moved else ExitReason.STOP
+    elif order.leg is Leg.CLOSE:
+        position.last_exit = position.exit or ExitReason.EMERGENCY
+    else:
+        position.last_exit = ExitReason.TARGETS
+        position.taken[order.leg.value] = position.taken.get(order.leg.value, ZERO) + quantity
+    return book.leave(quantity, body.price, size, position.side.sign)
+
+
+def _to_break_even(turn: Turn, position: Position) -> None:
+    position.entry_withdrawn = True
+    if position.quantity == ZERO:
+        return
+    offset = position.side.sign * turn.settings.break_even_bps / 10_000
+    level = position.book.average(turn.instrument.contract_size) * (1 + offset)
+    rounding = Rounding.UP if position.side.sign > 0 else Rounding.DOWN
+    if position.tighten(turn.instrument.price(level, rounding)):
+        position.break_even = True

@@ -1,0 +1,214 @@
+"""What the order manager remembers. Mutable, encoded as JSON, bounded."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from bus_schemas.events import ExitReason, Leg, Millis, OrderKind, OrderState, PositionPhase, Side, Target
+from execution.books import ZERO, Book
+
+FILL_MEMORY = 64
+"""Recent fill ids kept for each order. A duplicate older than that is still capped by the quantity."""
+
+ENDED_ORDERS = 8
+"""Settled orders kept within a position, for late reports about them."""
+
+RECENT_IDS = 128
+"""Client ids kept of orders that have left the state, so that late duplicates are known as ours."""
+
+
+class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One order of a position.
+
+    Attributes:
+        sent: event time of its placing.
+        asked: event time of the last command about it; silence is measured from here.
+        look_ups: look-ups without an answer that settles it.
+        acked: the venue has said at least once that it holds the order.
+        amending: quantity of an amendment that is not answered yet.
+        amend_refused: the order cannot be changed; it is cancelled and placed anew.
+        total: contracts that the venue says were filled in all, where it has said so.
+        fills: ids of recent fills.
+    """
+
+    client_id: str
+    leg: Leg
+    kind: OrderKind
+    side: Side
+    quantity: Decimal
+    sent: Millis
+    asked: Millis
+    price: Decimal | None = None
+    trigger: Decimal | None = None
+    reduce_only: bool = False
+    state: OrderState = OrderState.PENDING
+    filled: Decimal = ZERO
+    look_ups: int = 0
+    acked: bool = False
+    amending: Decimal | None = None
+    amend_refused: bool = False
+    total: Decimal | None = None
+    fills: list[str] = []
+
+    @property
+    def cap(self) -> Decimal:
+        """The most contracts that it may fill."""
+        return self.quantity if self.amending is None else max(self.quantity, self.amending)
+
+    @property
+    def remaining(self) -> Decimal:
+        """Contracts that it is meant to fill yet."""
+        return (self.quantity if self.amending is None else self.amending) - self.filled
+
+    @property
+    def working(self) -> bool:
+        """Acknowledged, and not being cancelled."""
+        return self.state in (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
+
+    @property
+    def live(self) -> bool:
+        """It may still fill."""
+        return not self.state.terminal
+
+    @property
+    def settled(self) -> bool:
+        """Its end is known, and every fill that the venue counts has arrived."""
+        return self.state.terminal and (self.total is None or self.total <= self.filled)
+
+
+class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One position, from the approved intent until its books are final.
+
+    Attributes:
+        planned: contracts of the approved entry; 0 for an adopted position.
+        stop: trigger that the protective stop should have. It only tightens.
+        orders: by client id, in the order of placing.
+        attempts: next attempt of each leg.
+        taken: contracts that each target's orders have filled.
+        refused: refusals of each leg that count towards its bound.
+        exit: why the position is being closed at market; None while it is not.
+        last_exit: what the latest closing fill was for.
+        entry_withdrawn: what is unfilled of the entry is no longer wanted.
+        break_even: the stop was moved to break-even.
+        naked_since: since when it has been without an acknowledged stop over the whole of it.
+        adopted: the venue had it and we did not; it has no entry order and follows the venue's word.
+        theirs: the venue's signed quantity while it differs from ours, and since when.
+        mismatch_told: the difference was reported.
+    """
+
+    signal_id: str
+    symbol: str
+    side: Side
+    planned: Decimal
+    stop: Decimal
+    expires: Millis
+    targets: tuple[Target, ...] = ()
+    phase: PositionPhase = PositionPhase.OPENING
+    book: Book = msgspec.field(default_factory=Book)
+    opened: Millis = 0
+    orders: dict[str, Order] = {}
+    attempts: dict[str, int] = {}
+    taken: dict[str, Decimal] = {}
+    refused: dict[str, int] = {}
+    exit: ExitReason | None = None
+    last_exit: ExitReason | None = None
+    entry_withdrawn: bool = False
+    break_even: bool = False
+    naked_since: Millis | None = None
+    adopted: bool = False
+    theirs: Decimal | None = None
+    differs_since: Millis | None = None
+    mismatch_told: bool = False
+
+    @property
+    def quantity(self) -> Decimal:
+        """Open contracts, never below zero."""
+        return self.book.quantity
+
+    @property
+    def signed(self) -> Decimal:
+        """Open contracts, below zero for a short position."""
+        return self.side.sign * self.book.quantity
+
+    @property
+    def ended(self) -> bool:
+        return self.phase in (PositionPhase.CLOSED, PositionPhase.ABANDONED)
+
+    def of(self, *legs: Leg) -> list[Order]:
+        """The orders of these legs, in the order of placing."""
+        return [order for order in self.orders.values() if order.leg in legs]
+
+    def live(self, *legs: Leg) -> list[Order]:
+        """The orders of these legs that may still fill."""
+        return [order for order in self.of(*legs) if order.live]
+
+    def live_stop(self) -> Order | None:
+        """The tightest acknowledged stop."""
+        stops = [order for order in self.of(Leg.STOP) if order.working]
+        return max(stops, key=lambda o: self.side.sign * (o.trigger or ZERO), default=None)
+
+    def protected(self) -> bool:
+        """Whether acknowledged stops cover the whole quantity."""
+        return sum((o.remaining for o in self.of(Leg.STOP) if o.working), ZERO) >= self.quantity
+
+    def tighten(self, level: Decimal) -> bool:
+        """Move the wanted stop; False where the level is not tighter."""
+        if self.side.sign * (level - self.stop) <= 0:
+            return False
+        self.stop = level
+        return True
+
+
+class Clock(msgspec.Struct, kw_only=True):
+    """The venue's time as last heard: the order manager's only clock."""
+
+    time: Millis = 0
+
+
+class Switches(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What keeps entries from being placed.
+
+    Attributes:
+        halts: by symbol (`*` for the account): event time at which it ends, None for a person's word.
+    """
+
+    killed: bool = False
+    reduce_only: bool = False
+    halts: dict[str, Millis | None] = {}
+
+    def refusal(self, symbol: str, time: Millis, expires: Millis) -> str:
+        """Why an entry of this symbol must not be placed; empty where it may."""
+        if self.killed:
+            return "kill switch"
+        if self.reduce_only:
+            return "reduce-only"
+        for key in ("*", symbol):
+            if key in self.halts:
+                until = self.halts[key]
+                if until is None or time < until:
+                    return f"trading of {key} is halted"
+        return "expired" if expires <= time else ""
+
+    def release(self, symbol: str) -> None:
+        """A person has looked: `*` releases the kill switch and every halt, a symbol its own halt."""
+        if symbol == "*":
+            self.killed = False
+            self.halts = {}
+        self.halts.pop(symbol, None)
+
+
+class Recent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What has lately left the state.
+
+    Attributes:
+        ids: client ids, oldest first.
+        ended: by symbol: event time at which its last position ended.
+    """
+
+    ids: list[str] = []
+    ended: dict[str, Millis] = {}
+
+    def remember(self, client_ids: list[str]) -> None:
+        self.ids = (self.ids + client_ids)[-RECENT_IDS:]
