@@ -115,7 +115,7 @@ class StrategyDecider(Decider):
         feed.next_open, feed.time = candle.open_time + self._base, candle.time
         bias = take(feed.bias, candle, self._base, self._bias)
         decision = take(feed.decision, candle, self._base, self._decision)
-        return self._closed(candle, decision, bias) if decision else ()
+        return self._closed(candle, decision, bias) if decision or bias else ()
 
     def _gap(self, gap: Gap) -> Sequence[Output]:
         self._check(gap.symbol, gap.timeframe, gap.end)
@@ -125,12 +125,12 @@ class StrategyDecider(Decider):
         feed.next_open, feed.time = gap.end, gap.time
         bias = pass_by(feed.bias, gap.end, gap.time, self._base, self._bias)
         decision = pass_by(feed.decision, gap.end, gap.time, self._base, self._decision)
-        return self._closed(gap, decision, bias) if decision else ()
+        return self._closed(gap, decision, bias) if decision or bias else ()
 
     def _closed(self, cause: Candle | Gap, decision: Sequence[Bar], bias: Sequence[Bar]) -> Sequence[Output]:
         """Let the engines take what has closed, the bias first; judge each decision candle.
 
-        A bias candle never closes without a decision candle: it ends where one of them ends.
+        A bias candle may close alone: by a gap that begins where a decision candle ended.
         """
         for bar in bias:
             self._biases.edit(cause.symbol).advance(bar, self._bias_rules)

@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import strategy.decider
-from bus_schemas.events import Assessment, Candle
+from bus_schemas.events import Assessment, Candle, Gap
 from bus_schemas.settings.strategy import StrategySettings
+from bus_schemas.timeframes import length
 from strategy.aggregate import Bar, Forming, take
 from strategy.decider import StrategyDecider
-from tests.unit.strategy.check import judge
-from tests.unit.strategy.make import DENSE, QUICK, Feed, event, from_bytes, real, run, steps, walk
+from strategy.smc.engine import SmcEngine
+from tests.unit.strategy.check import complete_bars, judge
+from tests.unit.strategy.make import DENSE, QUARTER, QUICK, Feed, event, from_bytes, real, run, steps, walk
 
 codes = st.binary(min_size=200, max_size=500)
 modest = settings(max_examples=40, deadline=None)
@@ -27,6 +29,19 @@ modest = settings(max_examples=40, deadline=None)
 def test_the_judge_finds_no_fault(drawn: bytes) -> None:
     feed = from_bytes(drawn, holes=True)
     judge(feed, run(feed, StrategyDecider(DENSE)), DENSE)
+
+
+@modest
+@given(codes)
+def test_engines_take_every_candle_that_has_closed(drawn: bytes) -> None:
+    feed, decider = from_bytes(drawn, holes=True), StrategyDecider(DENSE)
+    run(feed, decider)
+    state = decider.changes()
+    now = max((b.end if isinstance(b, Gap) else b.open_time + QUARTER for b in feed), default=0)
+    for prefix, frame in (("decision", DENSE.decision_timeframe), ("bias", DENSE.bias_timeframe)):
+        stored = state.get(f"{prefix}:BTCUSDT")
+        engine = msgspec.json.decode(stored, type=SmcEngine) if stored else SmcEngine()
+        assert engine.bars == sum(at + length(frame) <= now for at in complete_bars(feed, frame))
 
 
 @modest
@@ -87,12 +102,12 @@ def test_load_forgets_what_was_in_memory() -> None:
     assert run(feed, used) == run(feed, StrategyDecider(QUICK))
 
 
-def _peeking(length: int) -> Callable[[Forming, Candle, int, int], tuple[Bar, ...]]:
+def _peeking(which: int) -> Callable[[Forming, Candle, int, int], tuple[Bar, ...]]:
     """The planted fault: bars of this length are handed out while they form."""
 
     def peek(forming: Forming, candle: Candle, base: int, span: int) -> tuple[Bar, ...]:
         closed = take(forming, candle, base, span)
-        if span != length or closed:
+        if span != which or closed:
             return closed
         f = forming
         return (Bar(f.at, candle.time, f.open, f.high, f.low, f.close, f.volume, f.count),)

@@ -142,7 +142,7 @@ def test_a_broken_block_stays_broken() -> None:
     zone = Zone(kind=ZoneKind.ORDER_BLOCK, side=Side.LONG, top=20, bottom=10, at=START, known_at=START + HOUR)
     for n, close in enumerate((5, 15, 30, 40)):
         zone.advance(bar(9 + n, close, close, close, close), blind=False)
-        assert zone.state is ZoneState.SPENT
+        assert (zone.state, zone.changed_at) == (ZoneState.SPENT, START + 10 * HOUR)
 
 
 def test_nobody_can_say_that_a_zone_is_fresh_after_missing_candles() -> None:

@@ -99,7 +99,7 @@ def test_an_ignored_candle_changes_no_state() -> None:
     decider = StrategyDecider(QUICK)
     run(quarters(0, 1), decider)
     assert decider.changes()
-    run([*quarters(1, 0), gap(START, START + QUARTER)], decider)
+    run([*quarters(1, 0), gap(START, START + QUARTER), gap(START, START + 2 * QUARTER)], decider)
     assert decider.changes() == {}
 
 
