@@ -10,7 +10,7 @@ from bus_schemas.errors import DecisionError
 from bus_schemas.events import Side
 from risk.figures import ZERO
 
-_PLACES = Decimal("1e-8")
+_PLACES = Decimal("1e-10")
 
 
 class Ledger(msgspec.Struct, kw_only=True):
