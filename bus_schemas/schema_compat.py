@@ -51,7 +51,7 @@ class _Comparison:
         """Each form that was allowed must fit one that is; where none does, told of the likeliest."""
         forms = [_resolved(form, self._new) for form in new.get("anyOf", [new])]
         for form in (_resolved(form, self._old) for form in old.get("anyOf", [old])):
-            likely = [other for other in forms if _same_type(form.get("type"), other.get("type"))]
+            likely = [other for other in forms if _same_type(_type(form), _type(other))]
             trials = [
                 list(_Comparison(self._old, self._new, set(self._seen)).of(form, other, path))
                 for other in likely
@@ -131,6 +131,10 @@ def _bounds(old: Schema, new: Schema, path: str) -> Iterator[str]:
 
 def _same_type(old: Any, new: Any) -> bool:
     return bool(old == new or new is None or (old == "integer" and new == "number"))
+
+
+def _type(schema: Schema) -> Any:
+    return "string" if "enum" in schema else schema.get("type")
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:
