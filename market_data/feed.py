@@ -160,7 +160,7 @@ class FileFeed:
         files = self._files[symbol]
         floor = max(self._opening(at), at.trade_from)
         closed, marked = at.closed, at.marked
-        since = max(0, floor - BASIS_LIFE - self._span)
+        since = max(0, floor - BASIS_LIFE)
         maker = self._mark_maker(symbol, files, since, floor if closed is None else min(closed, floor))
         for bar in self._bars(files, since):
             if bar.time < floor:

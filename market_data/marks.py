@@ -84,9 +84,7 @@ class MarkMaker:
     def _price(self, time: int, spot: Decimal) -> Decimal:
         if self._basis is None or time - self._basis[0] > BASIS_LIFE:
             return spot
-        since, mark, spot_then = self._basis
-        if since == time:
-            return _rounded(mark)
+        _, mark, spot_then = self._basis
         product = _ARITHMETIC.multiply(spot, mark)
         return _rounded(_ARITHMETIC.divide(product, spot_then))
 

@@ -63,7 +63,7 @@ def times(file: DataFile, report: Report) -> Iterator[int]:
 
 
 def _csv_rows(file: DataFile, since: int, report: Report) -> Iterator[Raw]:
-    floor = iso(since - since % 1000).encode()
+    floor = iso(since - since % 1000).encode() if since > 0 else b""
     width = len(columns_of(file))
     for line, raw in _lines(file, report):
         if raw[:_TIME_LENGTH] < floor and raw[_TIME_LENGTH - 1 : _TIME_LENGTH + 1] == b"Z,":
@@ -139,7 +139,7 @@ def _split(raw: bytes) -> list[str]:
 def _checked(text: str) -> int:
     time = time_of(text)
     if not in_range(time):
-        raise ValueError(f"{text[:40]} is no time in milliseconds or ISO 8601 at which a market was open")
+        raise ValueError(f"time is {text[:40]!r}, when no market was open")
     return time
 
 

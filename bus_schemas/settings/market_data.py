@@ -14,6 +14,8 @@ from bus_schemas.timeframes import iso, parse_time
 
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
 
+Moment = Annotated[int, Field(ge=0, lt=parse_time("2100-01-01"))]
+
 
 class MarketDataSettings(Section):
     """What is published, and from where."""
@@ -22,11 +24,13 @@ class MarketDataSettings(Section):
         None, description="Folder of <SYMBOL>-<timeframe>.csv.gz, .csv or .parquet; default the sample."
     )
     symbols: tuple[Symbol, ...] = Field((), description="Empty takes every symbol that the folder has.")
-    start: int | None = Field(None, description="First candle: ISO time or milliseconds; default the oldest.")
-    trade_from: int | None = Field(
+    start: Moment | None = Field(
+        None, description="First candle: ISO time or milliseconds; default the oldest."
+    )
+    trade_from: Moment | None = Field(
         None, description="Candles before it are hydration; default 30 days from the end."
     )
-    end: int | None = Field(None, description="Candles that close after it are left out.")
+    end: Moment | None = Field(None, description="Candles that close after it are left out.")
     pace: str = Field(
         "lockstep",
         pattern=r"^(lockstep|realtime|x(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*))$",
