@@ -81,6 +81,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_S  # edge: waits for a process
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:  # edge: as above
+                self.kill()
                 words = log.read_text(errors="replace").strip().splitlines()[-3:]
                 raise Unreachable("the embedded server did not come up: " + " | ".join(words))
             time.sleep(0.005)  # edge: the socket offers nothing to wait on before it exists

@@ -7,6 +7,7 @@ before means that the server was restarted and may have lost its tail, so the ca
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -16,9 +17,16 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from bus_schemas.errors import BusError, ConfigurationError, Disconnected
+from bus_schemas.errors import BusError, ConfigurationError, Disconnected, Unreachable
 
-_NOTHING_APPLIED = ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "CLUSTERDOWN", "BUSY", "LOADING", "TRYAGAIN")
+_NOTHING_APPLIED = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
+)
+_NOTHING_APPLIED_CODES = ("MISCONF", "NOREPLICAS", "BUSY")
+"""Codes that redis-py has no class for; it cuts the code off the text where it has one."""
 
 
 class Script:
@@ -29,11 +37,9 @@ class Script:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._sha = b""
+        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, client: redis.Redis, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        if not self._sha:
-            self._sha = client.execute_command("SCRIPT LOAD", self.source)
         try:
             return client.execute_command("EVALSHA", self._sha, len(keys), *keys, *args)
         except redis.exceptions.NoScriptError:
@@ -51,15 +57,23 @@ def translated() -> Iterator[None]:
 
     Raises:
         Disconnected: the call may or may not have been applied.
+        Unreachable: wrong user or password.
         BusError: the server refused it for a reason that a reload does not mend.
     """
     try:
         yield
-    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
+    except (redis.exceptions.AuthenticationError, redis.exceptions.AuthorizationError) as error:
+        raise Unreachable(f"the server does not let us in: {error}") from error
+    except (
+        redis.exceptions.ConnectionError,
+        redis.exceptions.TimeoutError,
+        redis.exceptions.InvalidResponse,
+        OSError,
+    ) as error:
         raise Disconnected(str(error) or type(error).__name__) from error
     except redis.exceptions.ResponseError as error:
         text = str(error)
-        if text.split(" ", 1)[0] in _NOTHING_APPLIED or isinstance(error, redis.exceptions.ReadOnlyError):
+        if isinstance(error, _NOTHING_APPLIED) or text.split(" ", 1)[0] in _NOTHING_APPLIED_CODES:
             raise Disconnected(text) from error
         raise BusError(f"the server refused a command: {text}") from error
 
@@ -78,6 +92,7 @@ class Link:
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url = url
         self.timeout_s = timeout_s
+        self.longest_wait_s = 0.8 * timeout_s
         self._run_id = b""
         self._clients: list[redis.Redis] = []
 
@@ -119,6 +134,9 @@ class Link:
         connection.send_command("INFO", "server")
         info = connection.read_response()
         run_id = next((line[7:] for line in info.splitlines() if line.startswith(b"run_id:")), b"")
+        if not run_id:
+            connection.disconnect()
+            raise Unreachable("the server does not tell its run_id, so its restart would not be noticed")
         if self._run_id and run_id != self._run_id:
             connection.disconnect()
             raise redis.exceptions.ConnectionError("the connection came back to another server process")
