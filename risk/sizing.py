@@ -108,10 +108,10 @@ def plan_of(
     """Size an order for this equity. The quantity is 0 where nothing fits."""
     unit = unit_risk(levels, costs, instrument)
     budget = max(ZERO, equity) * settings.risk_per_trade_pct / HUNDRED
-    wanted = _at_most(budget, unit, instrument)
+    wanted = at_most(budget, unit, instrument)
     value = levels.entry * instrument.contract_size
     margin_cap = max(ZERO, equity) * settings.position_margin_pct / HUNDRED
-    quantity = min(wanted, _at_most(margin_cap * settings.leverage, value, instrument))
+    quantity = min(wanted, at_most(margin_cap * settings.leverage, value, instrument))
     notional = quantity * value
     leverage = Decimal(1)
     if quantity:
@@ -156,7 +156,8 @@ def split(
     return ()
 
 
-def _at_most(budget: Decimal, each: Decimal, instrument: Instrument) -> Decimal:
+def at_most(budget: Decimal, each: Decimal, instrument: Instrument) -> Decimal:
+    """Contracts, on the step, that cost `each` and together no more than the budget."""
     quantity = instrument.quantity(budget / each)
     # a quotient a hair below a step may have been rounded up onto it
     return quantity - instrument.step if quantity * each > budget else quantity

@@ -20,8 +20,6 @@ class SoundLevels(Limit):
             levels = context.levels
         except InvalidOrder as error:
             return Refused(detail=str(error), numbers=_finite(context))
-        except ArithmeticError:
-            return Refused(detail="a level has too many digits to be a price", numbers=_finite(context))
         mark = context.portfolio.quote(context.symbol).mark
         if (mark - levels.stop) * levels.side.sign > 0:
             return None

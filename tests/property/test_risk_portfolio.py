@@ -11,7 +11,7 @@ from bus_schemas.events import AccountSnapshot, Fill, FundingCharged, Leg, Liqui
 from risk.portfolio import Portfolio
 from tests.unit.risk.desk import A, B, instrument
 
-SIZES = {A: Decimal(1), B: Decimal("0.01")}
+SIZES = {A: Decimal(1), B: Decimal("1e-8")}
 CASH = Decimal(10_000)
 
 

@@ -12,6 +12,7 @@ from bus_schemas.errors import DecisionError
 from bus_schemas.events import (
     Acknowledge,
     Body,
+    ExitReason,
     FlattenApproved,
     HaltReason,
     KillSwitch,
@@ -20,7 +21,9 @@ from bus_schemas.events import (
     OrderRefused,
     ReduceOnly,
     Refusal,
+    Side,
     SymbolHalted,
+    TradeClosed,
     TradingHalted,
     TradingResumed,
 )
@@ -170,6 +173,15 @@ class TestDrawdown:
         desk.time += MINUTE
         assert HaltReason.DRAWDOWN not in reasons(desk.mark(A, "100"))
 
+    def test_every_steep_fall_gets_its_own_second_look(self) -> None:
+        desk = Desk()
+        desk.open(A, **TIGHT)
+        said: list[Body] = []
+        for price in ("80", "100", "80", "100"):
+            desk.time += MINUTE
+            said += desk.mark(A, price)
+        assert HaltReason.DRAWDOWN not in reasons(said)
+
     def test_a_steep_fall_that_stays_halts_also_when_the_position_is_gone(self) -> None:
         desk = Desk()
         desk.open(A, **TIGHT)
@@ -284,6 +296,24 @@ CASES = [
 ]
 
 
+def lost_trade(desk: Desk) -> TradeClosed:
+    return TradeClosed(
+        time=desk.time,
+        signal_id="adopted",
+        symbol=A,
+        side=Side.LONG,
+        quantity=Decimal(1),
+        entry_price=Decimal(100),
+        exit_price=Decimal(99),
+        profit=Decimal(-1),
+        fees=Decimal(0),
+        funding=Decimal(0),
+        net=Decimal(-1),
+        reason=ExitReason.STOP,
+        opened=desk.time,
+    )
+
+
 class TestSymbolHalts:
     @pytest.mark.parametrize(("how", "reason"), CASES)
     def test_one_symbol_stops_the_rest_goes_on_and_a_person_releases(
@@ -341,6 +371,18 @@ class TestSymbolHalts:
         halted = only(desk.close(A, "99"), TradingHalted)
         assert (halted.symbol, halted.reason) == (A, HaltReason.LOSS_STREAK)
         assert halted.until == desk.time + 4 * HOUR
+
+    def test_a_loss_during_the_pause_prolongs_it(self) -> None:
+        desk = Desk()
+        for _ in range(3):
+            desk.trade(A, "99")
+        desk.time += HOUR
+        desk.orders.clear()
+        halted = only(desk.execution(lost_trade(desk)), TradingHalted)
+        assert halted.until == desk.time + 4 * HOUR
+        desk.time += 3 * HOUR + MINUTE
+        desk.marks()
+        assert refusal(desk, A) is Refusal.LOSS_STREAK
 
     def test_a_position_at_the_venue_without_terms_stops_the_account(self) -> None:
         desk = Desk()

@@ -17,6 +17,7 @@ from bus_schemas.events import (
     Refusal,
     Side,
     SymbolHalted,
+    TradingHalted,
 )
 from bus_schemas.timeframes import DAY, HOUR, MINUTE
 from bus_schemas.topology import Stream
@@ -300,6 +301,12 @@ class TestOnTheLimit:
             desk.trade(A, price)
         assert isinstance(desk.signal(A), OrderApproved)
 
+    def test_a_trade_without_gain_or_loss_is_not_a_loss(self) -> None:
+        desk = Desk()
+        for price in ("99", "99", "100", "99", "99"):
+            desk.trade(A, price)
+        assert isinstance(desk.signal(A), OrderApproved)
+
     def test_losses_of_different_symbols_are_counted_apart(self) -> None:
         desk = Desk()
         for symbol in (A, B, C):
@@ -361,6 +368,29 @@ def test_a_short_is_sized_and_checked_like_a_long() -> None:
     assert order.stop == Decimal("105.00")
     assert [target.price for target in order.targets] == [Decimal("90.00"), Decimal("85.00")]
     assert Decimal("49.9") < order.risk <= 50
+
+
+def test_a_drawdown_refuses_before_it_is_believed() -> None:
+    desk = Desk(daily_loss_pct=10)
+    desk.open(A, stop=99.7, targets=(101.0, 101.5))
+    desk.mark(A, "93.3")
+    desk.time += DAY
+    desk.marks("93.3")
+    desk.time += MINUTE
+    desk.mark(A, "86.5")
+    assert not [o for o in desk.said if isinstance(o.body, TradingHalted)]
+    refused = desk.signal(B, entry=93.0, stop=90.0, targets=(101.0, 102.0))
+    assert isinstance(refused, OrderRefused)
+    assert refused.reason is Refusal.DRAWDOWN
+    assert "has reached its limit" in refused.detail
+
+
+def test_signals_for_unknown_symbols_leave_nothing_behind() -> None:
+    desk = Desk()
+    before = set(desk.store)
+    for number in range(5):
+        desk.signal(f"X{number}USDT")
+    assert set(desk.store) == before
 
 
 def test_an_assessment_without_a_signal_is_not_answered() -> None:

@@ -11,7 +11,7 @@ from bus_schemas.errors import InvalidOrder
 from bus_schemas.events import Side, Signal
 from bus_schemas.settings.risk import RiskSettings
 from risk.costs import Costs
-from risk.sizing import levels_of, plan_of, smallest_order, split, unit_risk
+from risk.sizing import at_most, levels_of, plan_of, smallest_order, split, unit_risk
 from tests.unit.risk.desk import COSTS, instrument
 
 FREE = Costs(maker_fee=Decimal(0), taker_fee=Decimal(0), slippage=Decimal(0))
@@ -101,3 +101,9 @@ def test_the_smallest_order_passes_the_minimum_and_one_step_less_does_not(price:
     assert quantity == Decimal(smallest)
     assert TERMS.tradable(quantity, Decimal(price))
     assert not TERMS.tradable(quantity - TERMS.step, Decimal(price))
+
+
+def test_a_quotient_that_rounds_up_onto_a_step_does_not_break_the_budget() -> None:
+    budget = Decimal("2." + "9" * 30)
+    assert at_most(budget, Decimal(3), TERMS) == Decimal("0.999")
+    assert at_most(Decimal(3), Decimal(3), TERMS) == 1
