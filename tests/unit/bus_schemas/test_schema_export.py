@@ -29,6 +29,7 @@ def _is_decimal(value: object) -> bool:
 def home(tmp_path: Path) -> Path:
     for folder in ("schemas", "examples"):
         shutil.copytree(schema_export.HOME / folder, tmp_path / folder)
+    schema_export.export(tmp_path)
     return tmp_path
 
 
@@ -189,7 +190,9 @@ def test_a_new_version_needs_an_upcaster_and_keeps_the_old_examples(
 def test_the_command_says_what_is_wrong(
     monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(schema_export.check, "__defaults__", (home,))
     assert schema_export.main(["--check"]) == 0
+    assert "0 faults" in capsys.readouterr().out
     plant(monkeypatch, "TradingHalted", REMOVED)
     assert schema_export.main(["--check"]) == 1
     out = capsys.readouterr().out
