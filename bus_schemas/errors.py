@@ -72,10 +72,6 @@ class Disconnected(Reload):
     """The connection failed, timed out, or came back to another server process."""
 
 
-class Backpressure(BusError):
-    """An output stream is at its cap. The runtime waits for its readers and decides again."""
-
-
 class TopologyMismatch(BusError):
     """The namespace was created with another topology or partition count. A person picks another
     namespace, or runs the release that created this one."""

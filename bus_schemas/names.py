@@ -66,6 +66,16 @@ class Names:
         """String: the declared topology as JSON."""
         return f"{self._root}topology"
 
+    @property
+    def feed_step(self) -> str:
+        """String: the feed's last step in lockstep."""
+        return f"{self._root}step"
+
+    @property
+    def turns(self) -> str:
+        """Hash: tips and positions side by side, for lockstep's look at the end of a commit."""
+        return f"{self._root}turns"
+
     def turn(self, reader: str) -> str:
         """Channel: lockstep's hints to one reader."""
         return f"{self._root}turn:{reader}"

@@ -83,6 +83,9 @@ class MemoryBus(Bus):
         read = self.memory.unit(unit).positions
         return {place: read.get(place, 0) for place in self.topology.inputs(unit)}
 
+    def state(self, unit: Unit) -> dict[str, bytes]:
+        return dict(self.memory.unit(unit).state)
+
     def dead_letters(self, unit: Unit, limit: int = 100) -> list[DeadLetter]:
         return self.memory.unit(unit).dead[-limit:]
 
@@ -207,12 +210,17 @@ class MemoryBus(Bus):
         if commit.journal:
             stored.journal.append((commit.counter, commit.journal))
 
-    def trim(self, lease: Lease, place: Place, below: int) -> int:
-        self._held(lease)
+    def trim(self, place: Place, below: int) -> int:
         stream = self.memory.stream(place)
         kept = [entry for entry in stream if entry.seq >= below] or stream[-1:]
         gone = len(stream) - len(kept)
         stream[:] = kept
+        return gone
+
+    def trim_journal(self, unit: Unit, keep: int) -> int:
+        rows = self.memory.unit(unit).journal
+        gone = max(0, len(rows) - keep)
+        del rows[:gone]
         return gone
 
     def wait_turn(self, service: str, wait_s: float) -> Turn | None:  # noqa: ARG002

@@ -120,11 +120,13 @@ class Turn(NamedTuple):
     """Lockstep's word to a reader: this unit's turn, with its unread entries.
 
     `unit` is None when the whole bus is quiet: the feed's turn. `entries` is None where they were
-    too many for a message: read them.
+    too many for a message: read them. `step` tells the feed which of its commits the word follows,
+    as `<part> <counter>`: a word about an earlier one is old. An answer to `ask_turn` has none.
     """
 
     unit: Unit | None
     entries: list[Entry] | None
+    step: str = ""
 
 
 class Observer(ABC):
@@ -143,6 +145,10 @@ class Observer(ABC):
     @abstractmethod
     def positions(self, unit: Unit) -> dict[Place, int]:
         """Last number that the unit has read and committed, by input; 0 where it has read none."""
+
+    @abstractmethod
+    def state(self, unit: Unit) -> dict[str, bytes]:
+        """The unit's stored state by key."""
 
     @abstractmethod
     def dead_letters(self, unit: Unit, limit: int = 100) -> list[DeadLetter]:
@@ -207,7 +213,7 @@ class Bus(Observer):
 
     @abstractmethod
     def release(self, lease: Lease) -> None:
-        """Give the lease back if it is still this owner's, and wake whoever waits for one."""
+        """Give the lease back if it is still this owner's."""
 
     @abstractmethod
     def release_slot(self, service: str, host: str, slot: str) -> int:
@@ -242,11 +248,16 @@ class Bus(Observer):
         """
 
     @abstractmethod
-    def trim(self, lease: Lease, place: Place, below: int) -> int:
-        """Forget entries of an own output stream with numbers under `below`; returns about how many.
+    def trim(self, place: Place, below: int) -> int:
+        """Forget a stream's entries with numbers under `below`; returns about how many.
 
-        Never by length: unread entries would vanish without a word. The last entry may stay.
+        Never by length: unread entries would vanish without a word. Needs no lease, because what
+        every reader has read stays read.
         """
+
+    @abstractmethod
+    def trim_journal(self, unit: Unit, keep: int) -> int:
+        """Forget all but about the newest `keep` journal entries; returns about how many went."""
 
     @abstractmethod
     def wait_turn(self, service: str, wait_s: float) -> Turn | None:

@@ -11,10 +11,11 @@ import redis
 from bus_schemas.bus.port import Bus, Commit, Entry, Lease, Owner, Snapshot, Turn
 from bus_schemas.bus.records import dead_fields, place_of
 from bus_schemas.bus.redis_link import Link, Script, lua, translated
-from bus_schemas.bus.redis_observer import RedisObserver, entries, flat, turn_table, with_turn
+from bus_schemas.bus.redis_observer import RedisObserver, entries, flat, stream_tip, turn_table, with_turn
 from bus_schemas.errors import (
     BusError,
     CounterMismatch,
+    Disconnected,
     Fenced,
     NumberMismatch,
     TopologyMismatch,
@@ -40,18 +41,29 @@ class RedisBus(RedisObserver, Bus):
         self._turns: Any = None
         self._scripts = {name: Script(lua(name)) for name in ("acquire", "renew", "release", "join")}
         self._commit = Script(with_turn("commit", self.names, topology))
-        self._ask = Script(turn_table(self.names, topology) + lua("turn") + lua("ask_turn"))
+        self._ask = Script(turn_table(self.names, topology) + lua("ask_turn"))
         self._keys = _Keys(self.names)
 
     def declare(self) -> None:
         mine = msgspec.json.encode(self.topology)
         with translated():
-            self._client.execute_command("SET", self.names.topology, mine, "NX")
             stored = self._client.execute_command("GET", self.names.topology)
+            if stored is None:
+                stored = self._create(mine)
         if stored != mine:
             raise TopologyMismatch(_difference(self.names.namespace, stored, mine))
 
+    def _create(self, mine: bytes) -> Any:
+        try:
+            self._client.execute_command("SET", self.names.topology, mine, "NX")
+        except redis.exceptions.NoPermissionError as error:
+            text = f"the namespace {self.names.namespace!r} does not exist, and this user may not create it"
+            raise Disconnected(text) from error  # whoever may does so at its own start
+        return self._client.execute_command("GET", self.names.topology)
+
     def reset(self) -> None:
+        if self._turns is not None:
+            self._turns.close()
         self._turns = None
         self._link.reset()
 
@@ -94,7 +106,7 @@ class RedisBus(RedisObserver, Bus):
         return freed
 
     def _free(self, unit: Unit, fence: str, host: str, slot: str) -> int:
-        args = [fence, host, slot, self.names.wake(unit.reader)]
+        args = [fence, host, slot]
         with translated():
             return int(self._scripts["release"](self._client, [self.names.lease(unit)], args))
 
@@ -109,13 +121,13 @@ class RedisBus(RedisObserver, Bus):
             for place in (*inputs, *outputs):
                 pipe.execute_command("XINFO", "STREAM", names.stream(place))
             fence, meta, positions, state, *infos = pipe.execute(raise_on_error=False)
+            tips = dict(zip((*inputs, *outputs), map(_tip, infos), strict=True))
         if fence != lease.fence.encode():
             raise Fenced(f"the lease of {unit} is no longer ours")
-        tips = dict(zip((*inputs, *outputs), map(_tip, infos), strict=True))
         read = {place_of(name.decode()): int(value) for name, value in flat(positions).items()}
         for place, position in read.items():
             if position > tips.get(place, 0):
-                raise NumberMismatch(f"{unit} has read {place} up to {position}, which ends at {tips[place]}")
+                raise NumberMismatch(f"{unit} has read {place} up to {position}, beyond its end")
         known = flat(meta)
         return Snapshot(
             counter=int(known.get(b"counter", 0)),
@@ -126,8 +138,11 @@ class RedisBus(RedisObserver, Bus):
         )
 
     def read(self, after: Mapping[Place, int], limit: int, wait_s: float) -> list[Entry]:
+        if not after:
+            return []
         keys = self._keys.streams(after)
-        blocking: tuple[Any, ...] = ("BLOCK", max(1, round(wait_s * 1000))) if wait_s > 0 else ()
+        wait_ms = round(1000 * min(wait_s, self._link.longest_wait_s))
+        blocking: tuple[Any, ...] = ("BLOCK", max(1, wait_ms)) if wait_s > 0 else ()
         ids = [f"{position}-0" for position in after.values()]
         with translated():
             rows = self._reading.execute_command("XREAD", "COUNT", limit, *blocking, "STREAMS", *keys, *ids)
@@ -139,17 +154,14 @@ class RedisBus(RedisObserver, Bus):
     def commit(self, lease: Lease, commit: Commit) -> None:
         unit = lease.unit
         which = {place: n for n, place in enumerate(commit.first, 1)}
-        keys = [
-            *self._keys.own(unit),
-            *map(self.names.stream, which),
-            *map(self.names.stream, commit.positions),
-        ]
+        keys = [*self._keys.own(unit), *map(self.names.stream, which)]
         changed = [item for item in commit.state.items() if item[1] is not None]
         deleted = [key for key, value in commit.state.items() if value is None]
         args: list[Any] = [lease.fence, commit.counter, self._lease_ms, commit.dead_in_row, commit.journal]
         args += (len(which), len(commit.positions), len(changed), len(deleted), len(commit.writes))
         args.append(len(commit.dead))
         args += commit.first.values()
+        args += map(self.names.stream, commit.positions)
         for place, position in commit.positions.items():
             args += (str(place), position)
         for item in changed:
@@ -165,12 +177,19 @@ class RedisBus(RedisObserver, Bus):
         if answer != b"OK" and answer != b"APPLIED":
             raise _refusal(unit, answer.decode())
 
-    def trim(self, lease: Lease, place: Place, below: int) -> int:
-        self.renew(lease)
+    def trim(self, place: Place, below: int) -> int:
+        return self._trim(self.names.stream(place), below)
+
+    def trim_journal(self, unit: Unit, keep: int) -> int:
         with translated():
-            return int(
-                self._client.execute_command("XTRIM", self.names.stream(place), "MINID", "~", f"{below}-0")
-            )
+            newest = stream_tip(self._client, self.names.journal(unit))
+        return self._trim(self.names.journal(unit), newest - keep)
+
+    def _trim(self, key: str, below: int) -> int:
+        if below <= 0:
+            return 0
+        with translated():
+            return int(self._client.execute_command("XTRIM", key, "MINID", "~", f"{below}-0"))
 
     def wait_turn(self, service: str, wait_s: float) -> Turn | None:
         with translated():
@@ -183,7 +202,7 @@ class RedisBus(RedisObserver, Bus):
             return None
         try:
             return self._hint(message[2])
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None  # not UTF-8: a broken entry, which the reader finds when it asks
 
     def ask_turn(self, limit: int) -> Turn:
@@ -196,7 +215,7 @@ class RedisBus(RedisObserver, Bus):
         name, *told = msgspec.msgpack.decode(packed)
         unit = _unit(name)
         if unit is None:
-            return Turn(None, [])
+            return Turn(None, [], told[0] if told else "")
         if not told:
             return Turn(unit, None)
         rows = [
@@ -248,8 +267,10 @@ def _unit(name: str) -> Unit | None:
 
 
 def _tip(info: Any) -> int:
-    if isinstance(info, redis.exceptions.ResponseError):
-        return 0
+    if isinstance(info, Exception):
+        if "no such key" in str(info):
+            return 0
+        raise info
     return int(flat(info)[b"last-generated-id"].split(b"-")[0])
 
 

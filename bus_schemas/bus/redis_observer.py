@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import redis
 
 from bus_schemas.bus.port import DeadLetter, Entry, Observer
 from bus_schemas.bus.records import dead_letter, place_of
 from bus_schemas.bus.redis_link import Link, Script, lua, translated
 from bus_schemas.codec import encode_body, head
+from bus_schemas.errors import TopologyMismatch
 from bus_schemas.events import Body
 from bus_schemas.names import Names
 from bus_schemas.topology import Place, Stream, Topology, Unit
@@ -35,6 +37,21 @@ class RedisObserver(Observer):
         self._post = Script(lua("post").replace("--TURN--", ""))
         self._post_in_turn = Script(with_turn("post", self.names, topology))
 
+    def declared(self) -> Topology | None:
+        """The topology that the namespace was created with; None where there is no such namespace.
+
+        Raises:
+            TopologyMismatch: another release created it, and its declaration cannot be read.
+        """
+        with translated():
+            stored = self._client.execute_command("GET", self.names.topology)
+        if stored is None:
+            return None
+        try:
+            return msgspec.json.decode(stored, type=Topology)
+        except msgspec.MsgspecError as error:
+            raise TopologyMismatch(f"the namespace was created by another release: {error}") from None
+
     def tip(self, place: Place) -> int:
         with translated():
             return stream_tip(self._client, self.names.stream(place))
@@ -50,6 +67,11 @@ class RedisObserver(Observer):
             stored = flat(self._client.execute_command("HGETALL", self.names.positions(unit)))
         read = {place_of(name.decode()): int(value) for name, value in stored.items()}
         return {place: read.get(place, 0) for place in self.topology.inputs(unit)}
+
+    def state(self, unit: Unit) -> dict[str, bytes]:
+        with translated():
+            stored = flat(self._client.execute_command("HGETALL", self.names.state(unit)))
+        return {name.decode(): value for name, value in stored.items()}
 
     def dead_letters(self, unit: Unit, limit: int = 100) -> list[DeadLetter]:
         with translated():
@@ -88,8 +110,8 @@ def with_turn(name: str, names: Names, topology: Topology) -> str:
     source = lua(name)
     if not topology.lockstep:
         return source.replace("--TURN--", "")
-    head_ = turn_table(names, topology) + lua("turn")
-    return head_ + source.replace("--TURN--", "announce()")
+    look = turn_table(names, topology) + lua("turn")
+    return look + source.replace("--TURN--", lua(f"{name}_turn"))
 
 
 def turn_table(names: Names, topology: Topology) -> str:
@@ -99,14 +121,17 @@ def turn_table(names: Names, topology: Topology) -> str:
         inputs = topology.inputs(unit)
         keys = ",".join(f"'{names.stream(place)}'" for place in inputs)
         places = ",".join(f"'{place}'" for place in inputs)
+        fields = ",".join(f"'{names.positions(unit)} {names.stream(place)}'" for place in inputs)
         rows.append(
             f"{{name='{unit}',positions='{names.positions(unit)}',channel='{names.turn(unit.reader)}',"
-            f"keys={{{keys}}},places={{{places}}}}}"
+            f"keys={{{keys}}},places={{{places}}},fields={{{fields}}}}}"
         )
-    feed = names.turn("market_data")
-    return (
-        f"local LIMIT = {HINT_LIMIT}\nlocal FEED = '{feed}'\nlocal UNITS = {{\n" + ",\n".join(rows) + "\n}\n"
-    )
+    constants = {"FEED": names.turn("market_data"), "STEP": names.feed_step, "TURNS": names.turns}
+    lines = [
+        f"local LIMIT = {HINT_LIMIT}",
+        *(f"local {name} = '{value}'" for name, value in constants.items()),
+    ]
+    return "\n".join((*lines, "local UNITS = {", ",\n".join(rows), "}\n"))
 
 
 HINT_LIMIT = 64

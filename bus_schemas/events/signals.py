@@ -83,7 +83,8 @@ class Signal(Part, frozen=True, kw_only=True):
 
 
 class Assessment(Body, frozen=True, kw_only=True):
-    """Exactly one per symbol and decision candle; `time` is the close of that candle.
+    """Exactly one per symbol and decision candle. `time` is the event time at which it was
+    closed: its own close, or later where a gap swallowed its end.
 
     Attributes:
         timeframe: the decision timeframe.

@@ -1,12 +1,12 @@
 -- The one commit of a unit. Checks everything, then writes; after the first write nothing can fail,
--- because Lua does not roll back. All keys are the unit's own; inputs are only looked at.
+-- because Lua does not roll back. All keys are the unit's own. Inputs are only looked at, so their names
+-- stand among the arguments: a server's ACL asks for the right to write to every one of KEYS.
 --
--- KEYS  1 lease  2 meta  3 positions  4 state  5 journal  6 dead letters,
---       then the output streams, then the input streams that moved
+-- KEYS  1 lease  2 meta  3 positions  4 state  5 journal  6 dead letters, then the output streams
 -- ARGV  1 fence  2 counter  3 lease in ms  4 dead letters in a row  5 journal entry ('' for none)
 --       6 outputs  7 inputs  8 changed state keys  9 deleted state keys  10 writes  11 dead letters
 --       then each of these groups flat:
---       output: first number | input: place, new position | changed: key, value | deleted: key
+--       output: first number | input: key | input: place, new position | changed: key, value | deleted: key
 --       write: index of its stream, type, version, key, cause, trace, body
 --       dead letter: number of fields, then name and value of each
 local call = redis.call
@@ -38,14 +38,20 @@ for i = 1, outputs do
 end
 at = at + outputs
 for i = 1, inputs do
-  local position = tonumber(ARGV[at + 2 * i])
-  local last = tip(KEYS[6 + outputs + i])
-  if position > last then return 'NUMBER ' .. ARGV[at + 2 * i - 1] .. ' ends at ' .. last .. ', before ' .. position end
+  local place, position = ARGV[at + inputs + 2 * i - 1], tonumber(ARGV[at + inputs + 2 * i])
+  local last = tip(ARGV[at + i])
+  if position > last then return 'NUMBER ' .. place .. ' ends at ' .. last .. ', before ' .. position end
 end
+at = at + inputs
+local wanted = at + 2 * inputs + 2 * changed + deleted + 7 * writes
+for _ = 1, dead do wanted = wanted + 1 + 2 * tonumber(ARGV[wanted + 1]) end
+if #KEYS ~= 6 + outputs or #ARGV ~= wanted then return 'ARGUMENTS ' .. #ARGV .. ', not ' .. wanted end
 
 local now = call('TIME')
 local sent = now[1] .. string.format('%06d', now[2])
 
+-- The journal first: an entry with this number or a later one is the one thing that was not looked at.
+if ARGV[5] ~= '' then call('XADD', KEYS[5], counter .. '-0', 'took', ARGV[5]) end
 call('HSET', KEYS[2], 'counter', counter, 'dead_in_row', ARGV[4])
 call('PEXPIRE', KEYS[1], ARGV[3])
 if inputs > 0 then call('HSET', KEYS[3], unpack(ARGV, at + 1, at + 2 * inputs)) end
@@ -66,6 +72,5 @@ for _ = 1, dead do
   call('XADD', KEYS[6], '*', unpack(ARGV, at + 2, at + 1 + 2 * fields))
   at = at + 1 + 2 * fields
 end
-if ARGV[5] ~= '' then call('XADD', KEYS[5], counter .. '-0', 'took', ARGV[5]) end
 --TURN--
 return 'OK'

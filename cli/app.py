@@ -1,0 +1,228 @@
+"""The commands behind `run.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from bus_schemas.errors import EXIT_FAILED, EXIT_INTERRUPTED, CausewayError, ConfigurationError
+from bus_schemas.settings import Settings, load
+from cli import control, doctor
+from cli.paper import PaperRun, run_inline
+from cli.progress import progress_on, table
+from cli.report import Report
+
+EXIT_CODES = (
+    "Exit codes: 0 done · 1 failed · 2 wrong option or configuration · 3 bad data · 4 too many dead "
+    "letters · 5 a service keeps dying · 6 server unreachable · 130 interrupted."
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Causeway trades crypto perpetuals with Smart Money Concepts; every decision can be explained, "
+    "replayed and reproduced.",
+    epilog=EXIT_CODES,
+)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings, TOML or JSON; also $CAUSEWAY_CONFIG.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
+Redis = Annotated[
+    str | None, typer.Option("--redis", help="URL of a Redis or Valkey server: redis://, rediss://, unix://.")
+]
+Namespace = Annotated[str | None, typer.Option("--namespace", help="Namespace on the server.")]
+Pid = Annotated[int | None, typer.Option("--pid", help="Which run of this machine, where several go on.")]
+
+
+@app.command(epilog=EXIT_CODES)
+def paper(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Folder of `<SYMBOL>-<timeframe>.csv.gz`, .csv or .parquet; default the sample."
+        ),
+    ] = None,
+    symbols: Annotated[str | None, typer.Option(help="Comma-separated; default all in the folder.")] = None,
+    timeframes: Annotated[
+        str | None, typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B")
+    ] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First candle; default the oldest.")] = None,
+    trade_from: Annotated[
+        str | None,
+        typer.Option(
+            "--trade-from", help="What comes before only fills the engine; default 30 days from the end."
+        ),
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Last candle's close; default the newest.")] = None,
+    pace: Annotated[str | None, typer.Option(help="lockstep, realtime, or x60 for sixty times that.")] = None,
+    namespace: Namespace = None,
+    redis: Redis = None,
+    config: Config = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave data, logs and ledger behind.")] = False,
+    replicas: Annotated[int, typer.Option(min=1, max=16, help="Strategy processes.")] = 1,
+    in_process: Annotated[
+        bool,
+        typer.Option(
+            "--in-process", help="All services in this process, no server: fastest, nothing survives a crash."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Paper-trade candle files: five processes over an embedded server, or over yours.
+
+    In lockstep (the default) the same data gives the same events, byte for byte, whatever crashes.
+
+    **Examples**
+
+    - `run.py paper`: the bundled candles of BTC, ETH and SOL
+    - `run.py paper --data ~/candles --symbols BTCUSDT --trade-from 2024-08-01 --json`
+    - `run.py paper --pace x600 --redis redis://localhost:6379/0 --namespace trial`
+    - `run.py paper --in-process --timeframes 15m,4h,1d`
+    """
+
+    def run() -> None:
+        market = {"data": data, "start": start, "trade_from": trade_from, "end": end, "pace": pace}
+        overrides = {
+            "market_data": _given(market | {"symbols": symbols}),
+            "strategy": _timeframes(timeframes),
+            "bus": _given({"namespace": namespace}),
+        }
+        settings = load(config, overrides)
+        lockstep = settings.market_data.pace == "lockstep"
+        settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"lockstep": lockstep})})
+        if in_process and not lockstep:
+            raise ConfigurationError("--in-process runs in lockstep; leave --pace out")
+        report = _paper(settings, redis, replicas, keep, in_process, json)
+        if json:
+            print(msgspec.json.encode(report, enc_hook=str).decode())
+
+    _guarded(run)
+
+
+def _paper(
+    settings: Settings, redis: str | None, replicas: int, keep: bool, in_process: bool, json: bool
+) -> Report:
+    console = Console(stderr=json, soft_wrap=True)
+    show = progress_on(console)
+    try:
+        if in_process:
+            report = run_inline(settings, show)
+        else:
+            report = PaperRun(settings, show, redis, replicas, keep).run()
+    finally:
+        show.end()
+    console.print(table(report))
+    return report
+
+
+@app.command(epilog=EXIT_CODES)
+def status(
+    redis: Redis = None,
+    namespace: Namespace = None,
+    pid: Pid = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show services, lag, equity, positions, halts and dead letters of a run.
+
+    **Examples**
+
+    - `run.py status`: the run that goes on on this machine
+    - `run.py status --redis redis://localhost:6379/0 --namespace paper --json`
+    """
+    _guarded(lambda: control.status(control.find(redis, namespace, pid, config), json))
+
+
+@app.command(epilog=EXIT_CODES)
+def kill(
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    flatten: Annotated[bool, typer.Option("--flatten", help="Also close positions at market.")] = False,
+    redis: Redis = None,
+    namespace: Namespace = None,
+    pid: Pid = None,
+    config: Config = None,
+) -> None:
+    """Latch the kill switch: no entries any more, resting entries cancelled, stops left alone.
+
+    It survives restarts and stays until `acknowledge`.
+
+    **Examples**
+
+    - `run.py kill --reason "exchange announces maintenance"`
+    - `run.py kill --reason "leaving the market" --flatten`
+    """
+    _guarded(lambda: control.kill(control.find(redis, namespace, pid, config), reason, flatten))
+
+
+@app.command(epilog=EXIT_CODES)
+def acknowledge(
+    symbol: Annotated[str, typer.Option(help="Only this symbol's halt; default everything.")] = "*",
+    redis: Redis = None,
+    namespace: Namespace = None,
+    pid: Pid = None,
+    config: Config = None,
+) -> None:
+    """Say that a person has looked: releases the kill switch and every halt that waits for that.
+
+    **Examples**
+
+    - `run.py acknowledge`
+    - `run.py acknowledge --symbol SOLUSDT`
+    """
+    _guarded(lambda: control.acknowledge(control.find(redis, namespace, pid, config), symbol))
+
+
+@app.command("doctor", epilog=EXIT_CODES)
+def doctor_(
+    redis: Redis = None, namespace: Namespace = None, config: Config = None, json: Json = False
+) -> None:
+    """Check the server, the clock and the configuration; say what is wrong and how to mend it.
+
+    Leaves with 1 when something must be mended. Without `--redis` it checks an embedded server.
+
+    **Examples**
+
+    - `run.py doctor`
+    - `run.py doctor --redis redis://localhost:6379/0 --config causeway.toml`
+    """
+
+    def run() -> None:
+        if not doctor.examine(redis, namespace, config, json):
+            raise typer.Exit(EXIT_FAILED)
+
+    _guarded(run)
+
+
+def _timeframes(text: str | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != 3:
+        raise ConfigurationError(f"--timeframes takes ENTRY,DECISION,BIAS such as 15m,1h,4h, not {text!r}")
+    return dict(zip(("entry_timeframe", "decision_timeframe", "bias_timeframe"), names, strict=True))
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _guarded(run: Callable[[], None]) -> None:
+    """Run a command; an error of ours becomes its sentence and exit code, never a traceback."""
+    try:
+        run()
+    except CausewayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise typer.Exit(EXIT_INTERRUPTED) from None

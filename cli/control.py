@@ -1,0 +1,222 @@
+"""`status`, `kill` and `acknowledge`: a person's look at a run, and a person's word to it."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from bus_schemas.bus.redis_link import Link
+from bus_schemas.bus.redis_observer import RedisObserver
+from bus_schemas.codec import decode
+from bus_schemas.errors import CodecError, ConfigurationError, Disconnected, Unreachable
+from bus_schemas.events import Acknowledge, Body, Heartbeat, KillSwitch, TradingHalted, TradingResumed
+from bus_schemas.settings import load
+from bus_schemas.topology import Place, Stream, Topology
+from cli.folder import only_run, running
+from cli.report import Follower
+
+CONFIRM_S = 10.0
+SILENT_S = 5.0
+
+
+def find(redis: str | None, namespace: str | None, pid: int | None, config: Path | None) -> RedisObserver:
+    """The namespace that a command means: by URL, by the configuration, or the run that goes on here.
+
+    Raises:
+        ConfigurationError: it is not clear which one is meant.
+        Unreachable: there is no such namespace, or no server.
+    """
+    if pid is not None:
+        note = next((note for note in running() if note.pid == pid), None)
+        if note is None:
+            raise ConfigurationError(f"process {pid} is no run of yours on this machine")
+        return _observer(note.url, namespace or note.namespace)
+    if redis or config:
+        settings = load(config, {"bus": {"url": redis}} if redis else {})
+        return _observer(settings.bus.url.get_secret_value(), namespace or settings.bus.namespace)
+    note = only_run()
+    return _observer(note.url, namespace or note.namespace)
+
+
+def _observer(url: str, namespace: str) -> RedisObserver:
+    link = Link(url, 5.0)
+    probe = RedisObserver(link, namespace, Topology())
+    try:
+        declared = probe.declared()
+    except Disconnected as error:
+        raise Unreachable(f"the server does not answer: {error}") from None
+    if declared is None:
+        raise Unreachable(f"there is no namespace {namespace!r} on this server")
+    return RedisObserver(link, namespace, declared)
+
+
+class ServiceStatus(msgspec.Struct):
+    """One replica, by its last heartbeat."""
+
+    service: str
+    slot: str
+    status: str
+    pid: int
+    silent_s: float
+    units: list[str]
+    memory_mb: float
+
+
+class Status(msgspec.Struct):
+    """What `status` shows."""
+
+    namespace: str
+    services: list[ServiceStatus]
+    lag: dict[str, int]
+    dead_letters: dict[str, int]
+    halts: list[str]
+    equity: str
+    positions: list[dict[str, str | bool | None]]
+    signals: int
+    health: str
+
+
+def status(observer: RedisObserver, json: bool) -> None:
+    """Print the state of a namespace."""
+    state = _collect(observer)
+    if json:
+        print(msgspec.json.encode(state).decode())
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"namespace [bold]{state.namespace}[/] · equity {state.equity} · {state.signals} signals")
+    services = Table("service", "slot", "status", "pid", "last seen", "owns", "memory")
+    for row in state.services:
+        seen = f"{row.silent_s:.1f} s ago"
+        owns = ", ".join(row.units) if len(row.units) <= 3 else f"{len(row.units)} partitions"
+        services.add_row(
+            row.service, row.slot, row.status, str(row.pid), seen, owns, f"{row.memory_mb:.0f} MB"
+        )
+    console.print(services)
+    behind = {unit: lag for unit, lag in state.lag.items() if lag}
+    console.print("lag: " + (", ".join(f"{unit} {lag}" for unit, lag in behind.items()) or "none"))
+    dead = ", ".join(f"{unit} {count}" for unit, count in state.dead_letters.items())
+    console.print("dead letters: " + (dead or "none"))
+    console.print("halts: " + ("; ".join(state.halts) or "none"))
+    positions = Table("symbol", "side", "quantity", "entry", "stop", "protected", title="positions")
+    for position in state.positions:
+        positions.add_row(*(str(value) for value in position.values()))
+    console.print(positions if state.positions else "positions: none")
+    if state.health:
+        console.print(f"health: http://{state.health}/")
+
+
+def _collect(observer: RedisObserver) -> Status:
+    topology = observer.topology
+    tally = Follower(observer).catch_up()
+    beats = _beats(observer)
+    now = time.time() * 1000
+    services = [
+        ServiceStatus(
+            beat.service,
+            beat.slot,
+            beat.status if now - beat.time < SILENT_S * 1000 else "silent",
+            beat.pid,
+            round((now - beat.time) / 1000, 1),
+            list(beat.units),
+            round(beat.gauges.get("memory_bytes", 0) / 1e6, 1),
+        )
+        for beat in beats
+    ]
+    units = [*topology.turn_order, *topology.units("market_data")]
+    return Status(
+        namespace=observer.names.namespace,
+        services=services,
+        lag={str(unit): observer.unread(unit) for unit in topology.turn_order},
+        dead_letters={str(unit): count for unit in units if (count := observer.dead_count(unit))},
+        halts=_halts(observer),
+        equity=f"{tally.equity:.2f}",
+        positions=[
+            {
+                "symbol": position.symbol,
+                "side": position.side.value,
+                "quantity": str(position.quantity),
+                "entry": f"{position.entry_price:.4f}",
+                "stop": None if position.stop is None else str(position.stop),
+                "protected": position.protected,
+            }
+            for position in tally.positions
+        ],
+        signals=tally.signals,
+        health=next((beat.http for beat in beats if beat.service == "health"), ""),
+    )
+
+
+def _beats(observer: RedisObserver) -> list[Heartbeat]:
+    """The newest heartbeat of each replica."""
+    place = Place(Stream.HEARTBEATS, "all")
+    newest: dict[tuple[str, str, str], Heartbeat] = {}
+    for entry in observer.range(place, max(0, observer.tip(place) - 500), 500):
+        body = decode(*entry).body
+        if isinstance(body, Heartbeat):
+            newest[(body.service, body.host, body.slot)] = body
+    return [newest[key] for key in sorted(newest)]
+
+
+def _halts(observer: RedisObserver) -> list[str]:
+    """Halts that hold, from the order stream."""
+    place = observer.topology.places(Stream.ORDERS)[0]
+    holding: dict[str, TradingHalted] = {}
+    at = 0
+    while page := observer.range(place, at, 2000):
+        for entry in page:
+            try:
+                body = decode(*entry).body
+            except CodecError:
+                continue
+            if isinstance(body, TradingHalted):
+                holding[body.symbol] = body
+            elif isinstance(body, TradingResumed):
+                if body.symbol == "*":
+                    holding.clear()
+                holding.pop(body.symbol, None)
+        at = page[-1].seq
+    return [f"{h.symbol}: {h.reason.value} ({h.detail})" for h in holding.values()]
+
+
+def kill(observer: RedisObserver, reason: str, flatten: bool) -> None:
+    """Latch the kill switch and wait until risk and execution have taken it.
+
+    Raises:
+        Unreachable: it is latched on the bus, but a service has not taken it yet.
+    """
+    _tell(observer, KillSwitch(time=_now(), reason=reason, by=getpass.getuser(), flatten=flatten))
+    print("the kill switch is latched; stops stay at the venue. Release it with: run.py acknowledge")
+
+
+def acknowledge(observer: RedisObserver, symbol: str) -> None:
+    """Release halts, and wait until risk and execution have taken it.
+
+    Raises:
+        Unreachable: a service has not taken it yet.
+    """
+    _tell(observer, Acknowledge(time=_now(), by=getpass.getuser(), symbol=symbol))
+    print(f"acknowledged for {'everything' if symbol == '*' else symbol}")
+
+
+def _tell(observer: RedisObserver, control: Body) -> None:
+    number = observer.post(Stream.CONTROLS, observer.topology.account, control)
+    place = observer.topology.places(Stream.CONTROLS)[0]
+    readers = [unit for unit in observer.topology.turn_order if place in observer.topology.inputs(unit)]
+    deadline = time.monotonic() + CONFIRM_S
+    while waiting := [unit for unit in readers if observer.positions(unit).get(place, 0) < number]:
+        if time.monotonic() > deadline:
+            names = " and ".join(str(unit) for unit in waiting)
+            raise Unreachable(
+                f"written to the bus, where it stays, but {names} did not take it within {CONFIRM_S:g} s: "
+                "is the service running?"
+            )
+        time.sleep(0.05)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,235 @@
+"""`run.py paper`: a whole paper-trading run over candle files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+
+from pydantic import SecretStr
+
+from bus_schemas.bus.embedded import EmbeddedServer
+from bus_schemas.bus.port import Bus, Observer
+from bus_schemas.bus.redis_bus import RedisBus
+from bus_schemas.bus.redis_link import Link
+from bus_schemas.codec import decode
+from bus_schemas.errors import EXIT_INTERRUPTED, CausewayError, Disconnected
+from bus_schemas.events import Heartbeat
+from bus_schemas.settings import Settings, child_environment
+from bus_schemas.topology import SERVICES, Place, Stream
+from cli.folder import Note, RunFolder
+from cli.inline import InlineRun
+from cli.progress import Progress, Shown
+from cli.report import Follower, Report, digest
+from cli.supervisor import Supervisor
+from market_data.feed import FileFeed, Step
+from market_data.plan import Plan
+from market_data.progress import DONE
+
+POLL_S = 0.02
+LOOK_S = 0.5
+HEALTH_S = 20.0
+
+
+class Interrupted(CausewayError):
+    """Ctrl-C, or SIGTERM from outside. Everything was stopped in order."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+def check_files(settings: Settings) -> Plan:
+    """Read every row that the run will publish, and say what it will be.
+
+    Raises:
+        DataError: with file and line of every fault, up to twenty.
+        ConfigurationError: the folder or the times are wrong.
+    """
+    feed = FileFeed(settings.market_data, settings.strategy.entry_timeframe)
+    feed.check()
+    return feed.plan()
+
+
+def run_inline(settings: Settings, show: Progress) -> Report:
+    """The run in this process, over the memory bus."""
+    plan = check_files(settings)
+    show.begin(plan)
+    began = time.monotonic()
+    run = InlineRun(settings)
+    follower = Follower(run.bus)
+    looked = began
+
+    def on_step(_step: Step) -> None:
+        nonlocal looked
+        if time.monotonic() - looked >= LOOK_S:
+            looked = time.monotonic()
+            show.update(Shown(follower.catch_up()))
+
+    run.run(on_step)
+    elapsed = time.monotonic() - began
+    show.update(Shown(follower.catch_up()))
+    return follower.tally.report(elapsed, digest(run.bus))
+
+
+class PaperRun:
+    """One run with a process for each service.
+
+    Args:
+        settings: of everything; the bus URL is replaced where there is no server yet.
+        show: where progress goes.
+        url: of a server that is there already; None for an embedded one.
+        replicas: how many strategy processes.
+        keep: leave the run's folder behind.
+        services: which to start; observers may be left out.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        show: Progress,
+        url: str | None = None,
+        replicas: int = 1,
+        keep: bool = False,
+        services: Sequence[str] = SERVICES,
+    ) -> None:
+        self.folder = RunFolder(keep)
+        self._show = show
+        self._replicas = replicas
+        self._services = services
+        self.server = None if url else EmbeddedServer(self.folder.path / "bus")
+        self._settings = self._own(settings, url)
+        self._stopped: str | None = None
+        self.supervisor: Supervisor | None = None
+
+    def _own(self, settings: Settings, url: str | None) -> Settings:
+        sections = {
+            "bus": settings.bus.model_copy(
+                update={"url": SecretStr(url or (self.server.url if self.server else ""))}
+            ),
+            "health": settings.health.model_copy(
+                update={"database": settings.health.database or SecretStr(self.folder.ledger)}
+            ),
+        }
+        return settings.model_copy(update=sections)
+
+    def run(self) -> Report:
+        """Start everything, wait until the files are at an end and all is quiet, report, stop.
+
+        Raises:
+            CausewayError: with what went wrong, in words.
+        """
+        plan = check_files(self._settings)
+        with self._signals():
+            try:
+                return self._run(plan)
+            finally:
+                self._stop()
+
+    def _run(self, plan: Plan) -> Report:
+        began = time.monotonic()
+        if self.server:
+            self.server.start()
+        bus = self._connect()
+        bus.declare()
+        config = self.folder.write_settings(self._settings)
+        environment = child_environment(os.environ) | {"CAUSEWAY_CONFIG": str(config)}
+        services = [s for s in self._services for _ in range(self._replicas if s == "strategy" else 1)]
+        self.supervisor = Supervisor(services, environment, self.folder.logs, bus, self._show.say)
+        self.supervisor.start()
+        self._show.begin(plan)
+        self._show.say(f"logs and data are in {self.folder.path}")
+        elapsed = self._watch(bus, began)
+        tally = Follower(bus)
+        tally.catch_up()
+        return tally.tally.report(elapsed, digest(bus))
+
+    def _connect(self) -> Bus:
+        own = self._settings.bus
+        link = Link(own.url.get_secret_value(), own.timeout_s)
+        return RedisBus(link, own.namespace, self._settings.topology, own.lease_ms)
+
+    def _watch(self, bus: Bus, began: float) -> float:
+        """Keep the services alive until the run is done; returns the seconds that it took."""
+        follower = Follower(bus)
+        looked = told = done = 0.0
+        health = ""
+        while True:
+            if self._stopped:
+                raise Interrupted(f"stopped by {self._stopped}; everything was shut down in order")
+            if self.supervisor:
+                self.supervisor.check()
+            now = time.monotonic()
+            if now - looked >= LOOK_S:
+                looked = now
+                try:
+                    health = health or self._health(bus)
+                    self._show.update(Shown(follower.catch_up(), health))
+                    done = done or (now if finished(bus) else 0.0)
+                    if done and (health or "health" not in self._services or now - done > HEALTH_S):
+                        return done - began
+                except Disconnected as error:
+                    if now - told > 5:
+                        told = now
+                        self._show.say(f"waiting for the server: {error}")
+                    bus.reset()
+                    follower = Follower(bus)
+            self._revive()
+            time.sleep(POLL_S)
+
+    def _revive(self) -> None:
+        """An embedded server that died is started again on its data; the services wait for it."""
+        if self.server and self.server.pid is None:
+            self._show.say("the embedded server died; restart now")
+            self.server.start()
+
+    def _health(self, bus: Observer) -> str:
+        address = health_address(bus)
+        if address:
+            self._show.say(f"health is served on http://{address}/")
+            note = Note(
+                pid=os.getpid(),
+                url=self._settings.bus.url.get_secret_value(),
+                namespace=self._settings.bus.namespace,
+                partitions=self._settings.bus.partitions,
+                account=self._settings.bus.account,
+                lockstep=self._settings.bus.lockstep,
+                health=address,
+            )
+            self.folder.publish(note)
+        return address
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def note(number: int, _frame: object) -> None:
+            self._stopped = signal.Signals(number).name
+
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self) -> None:
+        if self.supervisor:
+            self.supervisor.stop(self._settings.runtime.shutdown_s)
+        if self.server:
+            self.server.stop()
+        self.folder.remove()
+
+
+def finished(bus: Observer) -> bool:
+    """Whether the files are at an end and every reader has read everything."""
+    first = bus.topology.units("market_data")[0]
+    return DONE in bus.state(first) and all(bus.unread(unit) == 0 for unit in bus.topology.turn_order)
+
+
+def health_address(bus: Observer) -> str:
+    """`host:port` of the health service by its newest heartbeat; empty before there is one."""
+    place = Place(Stream.HEARTBEATS, "all")
+    for entry in reversed(bus.range(place, max(0, bus.tip(place) - 100), 100)):
+        body = decode(*entry).body
+        if isinstance(body, Heartbeat) and body.service == "health" and body.http:
+            return body.http
+    return ""

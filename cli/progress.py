@@ -1,0 +1,170 @@
+"""What a run shows while it goes on, and its report as a table."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from bus_schemas.events import Candle, OrderApproved
+from bus_schemas.timeframes import iso
+from cli.report import Report, Tally
+from market_data.plan import Plan
+
+LINE_EVERY_S = 5.0
+
+
+class Shown(NamedTuple):
+    """What is known at a moment."""
+
+    tally: Tally
+    health: str = ""
+
+
+class Progress(Protocol):
+    """Where a run's progress goes."""
+
+    def begin(self, plan: Plan) -> None:
+        """Say what the run will be."""
+
+    def update(self, shown: Shown) -> None:
+        """Show the state of the run."""
+
+    def say(self, sentence: str) -> None:
+        """Say that something happened."""
+
+    def end(self) -> None:
+        """Take the display away."""
+
+
+def describe(plan: Plan) -> str:
+    """The plan in words."""
+    names = ", ".join(symbol.symbol for symbol in plan.symbols)
+    return (
+        f"{names}, {plan.timeframe} candles: {plan.hydrate:,} to hydrate from {iso(plan.first)}, "
+        f"{plan.trade:,} to trade from {iso(plan.trade_from)} to {iso(plan.last)}"
+    )
+
+
+def figures(tally: Tally) -> str:
+    """The counts of a moment in a line."""
+    return (
+        f"{tally.signals} signals · {tally.counts[OrderApproved]} orders · "
+        f"{len(tally.positions)} open · equity {tally.equity:,.2f}"
+    )
+
+
+class LiveProgress:
+    """A progress bar on a terminal.
+
+    Args:
+        console: the terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._bar = Bar(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} candles"),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task: TaskID | None = None
+        self._console = console
+
+    def begin(self, plan: Plan) -> None:
+        self._console.print(describe(plan))
+        self._bar.start()
+        self._task = self._bar.add_task("paper", total=plan.hydrate + plan.trade, figures="")
+
+    def update(self, shown: Shown) -> None:
+        if self._task is not None:
+            self._bar.update(self._task, completed=shown.tally.counts[Candle], figures=figures(shown.tally))
+
+    def say(self, sentence: str) -> None:
+        self._bar.console.print(f"[dim]{sentence}[/]", highlight=False)
+
+    def end(self) -> None:
+        self._bar.stop()
+
+
+class PlainProgress:
+    """A line now and then, where there is no terminal.
+
+    Args:
+        console: the stream.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._total = 0
+        self._began = self._line = time.monotonic()
+
+    def begin(self, plan: Plan) -> None:
+        self._total = plan.hydrate + plan.trade
+        self._began = self._line = time.monotonic()
+        self.say(describe(plan))
+
+    def update(self, shown: Shown) -> None:
+        now, done = time.monotonic(), shown.tally.counts[Candle]
+        if now - self._line < LINE_EVERY_S and done < self._total:
+            return
+        self._line = now
+        left = (now - self._began) * (self._total - done) / done if done else 0.0
+        self.say(f"{done:,}/{self._total:,} candles · {figures(shown.tally)} · ETA {left:.0f} s")
+
+    def say(self, sentence: str) -> None:
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Nothing to take away."""
+
+
+def progress_on(console: Console) -> Progress:
+    """The display that suits the stream."""
+    return LiveProgress(console) if console.is_terminal else PlainProgress(console)
+
+
+def table(report: Report) -> Table:
+    """The report for a person."""
+    shown = Table(title="Paper run", show_header=False, title_justify="left")
+    shown.add_column(style="bold")
+    shown.add_column(justify="right")
+    change = report.equity_end - report.equity_start
+    percent = 100 * change / report.equity_start if report.equity_start else 0
+    latency = report.latency_ms
+    rows = [
+        ("candles", f"{report.candles:,}"),
+        ("gaps", str(report.gaps)),
+        ("assessments", f"{report.assessments:,}"),
+        ("signals", str(report.signals)),
+        ("orders", str(report.orders)),
+        ("refusals", str(sum(report.refusals.values()))),
+        *((f"  {reason}", str(count)) for reason, count in report.refusals.items()),
+        ("fills", str(report.fills)),
+        ("trades", str(report.trades)),
+        ("win rate", "–" if report.win_rate is None else f"{report.win_rate:.1%}"),
+        ("profit factor", "–" if report.profit_factor is None else f"{report.profit_factor:.2f}"),
+        ("equity", f"{report.equity_start:,.2f} → {report.equity_end:,.2f} ({percent:+.2f} %)"),
+        ("most drawdown", f"{report.max_drawdown_pct:.2f} %"),
+        ("fees paid", f"{report.fees:,.2f}"),
+        ("funding paid", f"{report.funding:,.2f}"),
+        ("positions open", str(report.positions_open)),
+        ("duplicates", str(report.duplicates)),
+        (
+            "candle to order",
+            "–" if latency is None else f"p50 {latency.p50:.1f} ms, p99 {latency.p99:.1f} ms",
+        ),
+        ("time", f"{report.elapsed_s:.1f} s"),
+        ("digest", report.digest[:16] + "…"),
+    ]
+    for row in rows:
+        shown.add_row(*row)
+    return shown
