@@ -39,6 +39,32 @@ def portfolio() -> Portfolio:
     return made
 
 
+def fill_of(
+    number: int,
+    symbol: str,
+    side: Side,
+    price: Decimal,
+    quantity: Decimal,
+    position: Decimal,
+    fee: Decimal = Decimal(0),
+) -> Fill:
+    return Fill(
+        time=number,
+        client_id="c",
+        signal_id="s",
+        symbol=symbol,
+        side=side,
+        leg=Leg.ENTRY,
+        fill_id=str(number) + symbol,
+        price=price,
+        quantity=quantity,
+        fee=fee,
+        liquidity=Liquidity.TAKER,
+        profit=Decimal(0),
+        position=position,
+    )
+
+
 @settings(max_examples=60, deadline=None)
 @given(moves)
 def test_equity_is_cash_plus_open_profit_and_equals_the_cash_flow(
@@ -54,21 +80,7 @@ def test_equity_is_cash_plus_open_profit_and_equals_the_cash_flow(
         held[symbol] += signed
         flow -= signed * price * SIZES[symbol]
         costs += 2 * cost
-        fill = Fill(
-            time=number,
-            client_id="c",
-            signal_id="s",
-            symbol=symbol,
-            side=side,
-            leg=Leg.ENTRY,
-            fill_id=str(number),
-            price=price,
-            quantity=quantity,
-            fee=cost,
-            liquidity=Liquidity.TAKER,
-            profit=Decimal(0),
-            position=held[symbol],
-        )
+        fill = fill_of(number, symbol, side, price, quantity, held[symbol], cost)
         assert book.fill(fill)
         assert not book.fill(fill)
         book.funding(FundingCharged(time=number, signal_id="s", symbol=symbol, amount=cost, rate=Decimal(0)))
@@ -86,8 +98,11 @@ def test_equity_is_cash_plus_open_profit_and_equals_the_cash_flow(
         assert {s: book.holding(s).quantity for s in SIZES} == held
         assert book.busy == tuple(s for s in sorted(SIZES) if held[s])
     for symbol, quantity in held.items():
-        if not quantity:
-            assert book.holding(symbol).cost == 0
+        if quantity:
+            side = Side.SHORT if quantity > 0 else Side.LONG
+            book.fill(fill_of(len(steps), symbol, side, Decimal(7), abs(quantity), Decimal(0)))
+        assert book.holding(symbol).cost == 0
+    assert book.equity == book.ledger.cash
 
 
 @settings(max_examples=40, deadline=None)
@@ -100,22 +115,6 @@ def test_the_average_entry_lies_between_the_prices_that_were_paid(
     for number, (_, _, price, quantity, _, _) in enumerate(steps):
         position += quantity
         prices.append(price)
-        book.fill(
-            Fill(
-                time=number,
-                client_id="c",
-                signal_id="s",
-                symbol=A,
-                side=Side.LONG,
-                leg=Leg.ENTRY,
-                fill_id=str(number),
-                price=price,
-                quantity=quantity,
-                fee=Decimal(0),
-                liquidity=Liquidity.MAKER,
-                profit=Decimal(0),
-                position=position,
-            )
-        )
+        book.fill(fill_of(number, A, Side.LONG, price, quantity, position))
         assert min(prices) - Decimal("1e-9") <= book.average_entry(A) <= max(prices) + Decimal("1e-9")
         assert book.equity == CASH
