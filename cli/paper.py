@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator, Sequence
 
@@ -108,7 +109,10 @@ class PaperRun:
                 update={"url": SecretStr(url or (self.server.url if self.server else ""))}
             ),
             "health": settings.health.model_copy(
-                update={"database": settings.health.database or SecretStr(self.folder.ledger)}
+                update={
+                    "database": settings.health.database or SecretStr(self.folder.ledger),
+                    "port": free_or_any(settings.health.host, settings.health.port),
+                }
             ),
         }
         return settings.model_copy(update=sections)
@@ -233,3 +237,12 @@ def health_address(bus: Observer) -> str:
         if isinstance(body, Heartbeat) and body.service == "health" and body.http:
             return body.http
     return ""
+
+
+def free_or_any(host: str, port: int) -> int:
+    """The port, or 0 for any where something listens on it already: a run should not fail for that."""
+    try:
+        with socket.create_server((host, port)):
+            return port
+    except OSError:
+        return 0

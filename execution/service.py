@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bus_schemas.decider import Decider
-from bus_schemas.runtime.process import MakeDecider
+from bus_schemas.runtime.process import MakeDecider, decider_service
 from bus_schemas.settings import Settings
 from bus_schemas.topology import Unit
 from execution.manager import OrderManager
@@ -20,3 +20,6 @@ def deciders(settings: Settings) -> MakeDecider:
         return OrderManager(settings.execution, instruments, unit.part)
 
     return make
+
+
+build = decider_service("execution", deciders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import threading
 import time
@@ -12,7 +13,10 @@ import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 
-from bus_schemas.errors import CausewayError, ConfigurationError
+from bus_schemas.bus.port import Observer
+from bus_schemas.bus.redis_link import Link
+from bus_schemas.bus.redis_observer import RedisObserver
+from bus_schemas.errors import EXIT_OK, CausewayError, ConfigurationError
 from bus_schemas.settings import HealthSettings, Settings
 from health.app import make_app
 from health.board import Board
@@ -21,6 +25,7 @@ from health.fleet import Fleet
 from health.follower import Follower, ObserverFactory
 from health.ledger import Ledger
 from health.migrate import require, upgrade
+from health.monitor import groups_for
 from health.queries import Queries
 from health.watcher import GroupsFactory, Watcher
 
@@ -61,6 +66,25 @@ def run(
     finally:
         listening.close()
         engine.dispose()
+
+
+def build(settings: Settings) -> Callable[[], int]:
+    """For `entry.main`: the service on Redis, until SIGTERM or SIGINT."""
+
+    def observe() -> Observer:
+        bus = settings.bus
+        return RedisObserver(
+            Link(bus.url.get_secret_value(), bus.timeout_s), bus.namespace, settings.topology
+        )
+
+    def serve() -> int:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: stop.set())
+        run(settings, observe, stop, lambda: groups_for(settings))
+        return EXIT_OK
+
+    return serve
 
 
 def listen(settings: HealthSettings) -> socket.socket:

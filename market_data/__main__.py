@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bus_schemas.runtime.process import main
-from market_data.service import make_work
+from bus_schemas.runtime.entry import main
+from market_data.service import build
 
 if __name__ == "__main__":
-    raise SystemExit(main("market_data", "Publishes candles and marks from files.", make_work))
+    raise SystemExit(main("market_data", "Publishes candles and marks from files.", build))

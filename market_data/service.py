@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from bus_schemas.bus.port import Bus, Owner
 from bus_schemas.errors import Disconnected, Fenced, Reload
 from bus_schemas.runtime.ownership import Ownership
+from bus_schemas.runtime.process import service
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.runtime.unit import Writer
 from bus_schemas.runtime.work import READ_WAIT_S, SILENCE_S, Work
@@ -150,3 +151,6 @@ class FeedWork:
 def make_work(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:
     """The work of this service."""
     return FeedWork(settings, bus, owner, vitals)
+
+
+build = service("market_data", make_work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bus_schemas.decider import Decider
-from bus_schemas.runtime.process import MakeDecider
+from bus_schemas.runtime.process import MakeDecider, decider_service
 from bus_schemas.settings import Settings
 from bus_schemas.topology import Unit
 from risk.costs import Costs
@@ -28,3 +28,6 @@ def deciders(settings: Settings) -> MakeDecider:
 
     make(Unit("risk", settings.bus.account))
     return make
+
+
+build = decider_service("risk", deciders)

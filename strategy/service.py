@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bus_schemas.decider import Decider
-from bus_schemas.runtime.process import MakeDecider
+from bus_schemas.runtime.process import MakeDecider, decider_service
 from bus_schemas.settings import Settings
 from bus_schemas.topology import Unit
 from strategy.decider import StrategyDecider
@@ -16,3 +16,6 @@ def deciders(settings: Settings) -> MakeDecider:
         return StrategyDecider(settings.strategy)
 
     return make
+
+
+build = decider_service("strategy", deciders)

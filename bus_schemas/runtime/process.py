@@ -7,28 +7,25 @@ within one budget that all steps share.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import secrets
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
-from bus_schemas import logs
 from bus_schemas.bus.port import Bus, Owner
 from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.bus.redis_link import Link
 from bus_schemas.decider import Decider
-from bus_schemas.errors import EXIT_FAILED, EXIT_OK, CausewayError, Disconnected, Reload
+from bus_schemas.errors import EXIT_FAILED, EXIT_OK, Disconnected, Reload
+from bus_schemas.runtime.entry import Build
 from bus_schemas.runtime.http import Endpoint
 from bus_schemas.runtime.janitor import Janitor
 from bus_schemas.runtime.pulse import Pulse, Vitals
 from bus_schemas.runtime.work import DeciderWork, Work
-from bus_schemas.settings import Settings, load
+from bus_schemas.settings import Settings
 from bus_schemas.topology import Unit
 
 log = logging.getLogger("causeway.process")
@@ -120,51 +117,21 @@ class Process:
             log.warning("leases run out by themselves", extra={"reason": str(reason)})
 
 
-def decider_work(service: str, make: Callable[[Settings], MakeDecider]) -> MakeWork:
-    """Work of a service that runs deciders."""
+def service(name: str, make_work: MakeWork) -> Build:
+    """For `entry.main`: a service with this work."""
 
-    def build(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:
-        return DeciderWork(bus, service, settings, make(settings), owner, vitals)
+    def build(settings: Settings) -> Callable[[], int]:
+        return Process(name, settings, make_work).run
 
     return build
 
 
-def arguments(name: str, about: str) -> argparse.Namespace:
-    """Command line of a service: where its settings are, and a check of them."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {name}",
-        description=about,
-        epilog="Every setting can also come from the environment: CAUSEWAY_BUS__URL, "
-        "CAUSEWAY_BUS__NAMESPACE, CAUSEWAY_RUNTIME__SLOT, ... Exit codes: 0 stopped in order, 1 failed, "
-        "2 wrong configuration, 3 bad data, 4 too many dead letters.",
-    )
-    parser.add_argument("--config", type=Path, help="TOML or JSON file (default: $CAUSEWAY_CONFIG)")
-    parser.add_argument(
-        "--check", action="store_true", help="read the settings, say whether they are right, exit"
-    )
-    return parser.parse_args()
+def decider_service(
+    name: str, make: Callable[[Settings], MakeDecider]
+) -> Callable[[Settings], Callable[[], int]]:
+    """For `entry.main`: a service that runs deciders."""
 
+    def make_work(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:
+        return DeciderWork(bus, name, settings, make(settings), owner, vitals)
 
-def guarded(run: Callable[[], int]) -> int:
-    """Run a program; turn an error of ours into its message and exit code."""
-    try:
-        return run()
-    except CausewayError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-
-
-def main(name: str, about: str, make_work: MakeWork) -> int:
-    """Entry point of `python -m <service>`. Returns the exit code."""
-    options = arguments(name, about)
-
-    def run() -> int:
-        settings = load(options.config)
-        logs.configure(settings.runtime, name)
-        process = Process(name, settings, make_work)
-        if options.check:
-            print("the configuration is right")  # noqa: T201
-            return EXIT_OK
-        return process.run()
-
-    return guarded(run)
+    return service(name, make_work)

@@ -204,5 +204,6 @@ class UnitRunner(Writer):
         place, seq, fields = item.entry
         dead.append(DeadLetter(place, seq, error, attempts, fields))
         origin = f"{place}.{seq}"
-        outputs = self._decider.poisoned(key_of(fields), origin, error)
+        key = key_of(fields)
+        outputs = self._decider.poisoned("*" if key == self.unit.part else key, origin, error)
         return self.written(outputs, origin, trace_of(origin))
