@@ -87,7 +87,7 @@ class FeedWork:
         progress: dict[str, Progress] = restored(state)
         self._done = DONE in state
         self._steps = self._feed.steps(progress)
-        self._next = None
+        self._next, self._last = None, ""
         self._pacer = Pacer(self._speed) if self._speed is not None else None
         self._ask = True
         log.info("feed", extra={"symbols": len(self._feed.symbols), "resumed": len(progress)})
