@@ -65,8 +65,7 @@ def watch(turn: Turn, position: Position) -> None:
             if waited > patience * max(order.look_ups, 1):
                 turn.look_up(position, order)
         elif order.amending is not None and waited > patience:
-            order.amending = None
-            order.amend_refused = True
+            _give_up_amending(turn, position, order)
     if position.quantity > ZERO and position.protected():
         position.refused.pop(Leg.STOP.value, None)
     naked = position.naked_since
@@ -83,7 +82,7 @@ def watch(turn: Turn, position: Position) -> None:
 def _accepted(turn: Turn, position: Position, order: Order) -> None:
     order.look_ups = 0
     order.acked = True
-    if order.amending is not None and order.working:
+    if order.amending is not None and order.live:
         order.quantity, order.amending = order.amending, None
         turn.changed(position, order)
     event = OrderEvent.ACCEPT
@@ -96,8 +95,7 @@ def _rejected(turn: Turn, position: Position, order: Order, body: OrderRejected)
     if order.amend_refused:
         return
     if order.amending is not None:
-        order.amending = None
-        order.amend_refused = True
+        _give_up_amending(turn, position, order)
         return
     if body.reason is VenueRefusal.DUPLICATE_ID:
         # The venue holds an order under this id: ours, from before a lost reply.
@@ -115,6 +113,14 @@ def _rejected(turn: Turn, position: Position, order: Order, body: OrderRejected)
         _count_refusal(turn, position, order)
 
 
+def _give_up_amending(turn: Turn, position: Position, order: Order) -> None:
+    order.amending = None
+    order.amend_refused = True
+    order.quantity = max(order.quantity, order.filled)
+    if order.filled == order.quantity and order.live:
+        turn.move(position, order, OrderEvent.FILL_ALL)
+
+
 def _count_refusal(turn: Turn, position: Position, order: Order) -> None:
     """The order ended against our will: its leg is asked for again, a bounded number of times."""
     count = position.refused[order.leg.value] = position.refused.get(order.leg.value, 0) + 1
@@ -125,7 +131,6 @@ def _count_refusal(turn: Turn, position: Position, order: Order) -> None:
 def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelled) -> None:
     asked_for = order.state in (OrderState.CANCELLING, OrderState.UNKNOWN)
     order.total = body.filled
-    order.amending = None
     if not turn.move(position, order, OrderEvent.CANCELLED):
         return
     if not order.settled:
@@ -161,6 +166,8 @@ def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> 
         raise DecisionError(f"fill {body.fill_id} of {order.client_id} has side {body.side.value}")
     if body.fill_id in order.fills:
         turn.changed(position, order, f"duplicate fill {body.fill_id} ignored")
+        if order.state is OrderState.UNKNOWN and not body.remaining and order.filled >= order.cap:
+            turn.move(position, order, OrderEvent.FILL_ALL)
         return
     order.fills = [*order.fills[1 - FILL_MEMORY :], body.fill_id]
     limit = order.cap - order.filled

@@ -13,11 +13,18 @@ import msgspec
 ZERO = Decimal(0)
 _SHARE = Decimal("1E-10")
 _MONEY = Decimal("1E-8")
+_ONE = Decimal(1)
 
 
 def money(amount: Decimal) -> Decimal:
     """The amount in settle currency, to eight places."""
-    return amount.quantize(_MONEY)
+    return tidy(amount.quantize(_MONEY))
+
+
+def tidy(value: Decimal) -> Decimal:
+    """The same value without trailing zeros, and never with a positive exponent."""
+    short = value.normalize()
+    return short if short.as_tuple().exponent <= 0 else short.quantize(_ONE)  # type: ignore[operator]
 
 
 class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -73,7 +80,7 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def _release(self, quantity: Decimal) -> Decimal:
         whole = quantity >= self.quantity
-        share = self.cost if whole else (self.cost * quantity / self.quantity).quantize(_SHARE)
+        share = self.cost if whole else tidy((self.cost * quantity / self.quantity).quantize(_SHARE))
         self.quantity = ZERO if whole else self.quantity - quantity
         self.cost = ZERO if whole else self.cost - share
         return share
@@ -98,5 +105,4 @@ class Book(msgspec.Struct, kw_only=True, omit_defaults=True):
 def _price(value: Decimal, base: Decimal) -> Decimal:
     if not base:
         return ZERO
-    price = value / base
-    return price if price == price.quantize(_MONEY) else price.quantize(_SHARE)
+    return tidy((value / base).quantize(_SHARE))

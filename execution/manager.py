@@ -133,6 +133,7 @@ class OrderManager(Decider):
         if after != before:
             turn.say(after)
         if position.ended:
+            turn.archive(position)
             turn.dropped += position.orders
             self._positions.drop(symbol)
             self._open.discard(symbol)
@@ -181,6 +182,9 @@ class OrderManager(Decider):
         return self._each(sorted(self._open), body.time, watch)
 
     def _funding(self, body: FundingPaid) -> list[Output]:
+        if body.time <= self._recent.get(_ONE).funded.get(body.symbol, -1):
+            return []
+        self._recent.edit(_ONE).funded[body.symbol] = body.time
         position = self._positions.edit(body.symbol) if body.symbol in self._open else None
         if position:
             position.book.funding += body.amount

@@ -54,8 +54,9 @@ def compare(turn: Turn, position: Position, state: PositionState | None) -> bool
     if not position.mismatch_told:
         position.mismatch_told = True
         turn.mismatch(f"position: venue has {theirs}, we have {position.signed}")
-        for order in position.live():
-            turn.look_up(position, order)
+        for order in list(position.orders.values()):
+            if order.live:
+                turn.look_up(position, order)
         return True
     if lasted < 2 * turn.settings.mismatch_grace_ms:
         return False

@@ -205,10 +205,12 @@ class Recent(msgspec.Struct, kw_only=True, omit_defaults=True):
     Attributes:
         ids: client ids, oldest first.
         ended: by symbol: event time at which its last position ended.
+        funded: by symbol: event time of the last funding; a settlement has no other id.
     """
 
     ids: list[str] = []
     ended: dict[str, Millis] = {}
+    funded: dict[str, Millis] = {}
 
     def remember(self, client_ids: list[str]) -> None:
         self.ids = (self.ids + client_ids)[-RECENT_IDS:]

@@ -141,7 +141,6 @@ class Turn:
         if order.state not in (OrderState.PENDING, OrderState.ACCEPTED, OrderState.PARTLY_FILLED):
             return
         order.asked = self.time
-        order.amending = None
         self.command(CancelOrder(time=self.time, client_id=order.client_id, symbol=position.symbol))
         self.move(position, order, OrderEvent.CANCEL_SENT)
 

@@ -28,7 +28,7 @@ def upkeep(turn: Turn, position: Position) -> None:
     """
     if position.exit is None and position.refused.get(Leg.STOP.value, 0) >= turn.settings.stop_attempts:
         _stop_refused(turn, position)
-    _advance(turn, position)
+    _advance(position)
     if position.ended:
         return
     _entry(turn, position)
@@ -37,6 +37,8 @@ def upkeep(turn: Turn, position: Position) -> None:
         _targets(turn, position)
         _close(turn, position)
     else:
+        # A late fill of the entry after this finds the idea over: it is closed as well.
+        position.exit = position.exit or position.last_exit
         for order in position.live(Leg.STOP, *TARGETS, Leg.CLOSE):
             turn.cancel(position, order)
     turn.prune(position)
@@ -52,7 +54,7 @@ def _stop_refused(turn: Turn, position: Position) -> None:
         position.exit = ExitReason.EMERGENCY
 
 
-def _advance(turn: Turn, position: Position) -> None:
+def _advance(position: Position) -> None:
     def step(event: PositionEvent) -> None:
         position.phase = position_states.step(position.phase, event, position.symbol)
 
@@ -65,7 +67,6 @@ def _advance(turn: Turn, position: Position) -> None:
     step(PositionEvent.FILLED)
     if position.quantity == ZERO and settled:
         step(PositionEvent.DONE)
-        turn.archive(position)
     elif position.exit is not None or position.quantity == ZERO:
         step(PositionEvent.EXIT)
 

@@ -93,6 +93,7 @@ class Floor:
             order.kind is OrderKind.STOP
             and order.reduce_only
             and order.trigger is not None
+            and order.trigger.is_finite()
             and desk.limit is not None
             and order.time == desk.enlarged == quote.time
             and passed(order.side, desk.limit, order.trigger)

@@ -248,7 +248,7 @@ def _look_up(floor: Floor, body: LookUpOrder) -> None:
 
 
 def _crosses(body: PlaceOrder, quote: Quote) -> bool:
-    if body.kind is not OrderKind.LIMIT or body.price is None or not quote.time:
+    if body.kind is not OrderKind.LIMIT or not body.price or not body.price.is_finite() or not quote.time:
         return False
     return quote.last <= body.price if body.side is Side.LONG else quote.last >= body.price
 
