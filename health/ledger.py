@@ -51,7 +51,7 @@ class Ledger:
         table = STREAM_POSITIONS.c
         query = sa.select(table.place, table.position).where(table.namespace == self._namespace)
         with translated(self._engine.url), self._engine.begin() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def missed(self) -> int:
         """How many events were trimmed before the ledger read them, in all."""

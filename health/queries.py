@@ -47,7 +47,7 @@ class Queries:
         table = DEAD_ACKNOWLEDGED.c
         query = sa.select(table.unit, table.letters).where(table.namespace == self._namespace)
         with translated(self._engine.url), self._engine.begin() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return dict(connection.execute(query).all())
 
     def trades(self, symbol: str | None, limit: int) -> list[Columns]:
         """Closed trades, newest first."""

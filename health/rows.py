@@ -120,8 +120,8 @@ def _plain(value: Any) -> Any:
 
 
 def _json(value: Any) -> Any:
-    """A JSON value with Decimals as strings."""
-    return msgspec.to_builtins(value)
+    """The value as it comes back out of a JSON column: Decimals as strings, tuples as lists."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 def _decision(stage: str, outcome: str, body: Any, **more: Any) -> Row:
