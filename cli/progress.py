@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import NamedTuple, Protocol
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from cli.report import Report, Tally
 from market_data.plan import Plan
 
 LINE_EVERY_S = 5.0
+RATE_LOOKS = 10
+"""Looks that the plain display's ETA is measured over: hydration is much faster than trading."""
 
 
 class Shown(NamedTuple):
@@ -105,20 +108,23 @@ class PlainProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._total = 0
-        self._began = self._line = time.monotonic()
+        self._line = time.monotonic()
+        self._seen: deque[tuple[float, int]] = deque(maxlen=RATE_LOOKS)
 
     def begin(self, plan: Plan) -> None:
         self._total = plan.hydrate + plan.trade
-        self._began = self._line = time.monotonic()
+        self._line = time.monotonic()
         self.say(describe(plan))
 
     def update(self, shown: Shown) -> None:
         now, done = time.monotonic(), shown.tally.counts[Candle]
+        self._seen.append((now, done))
         if now - self._line < LINE_EVERY_S and done < self._total:
             return
         self._line = now
-        left = (now - self._began) * (self._total - done) / done if done else 0.0
-        self.say(f"{done:,}/{self._total:,} candles · {figures(shown.tally)} · ETA {left:.0f} s")
+        began, before = self._seen[0]
+        left = f"{(now - began) * (self._total - done) / (done - before):.0f} s" if done > before else "–"
+        self.say(f"{done:,}/{self._total:,} candles · {figures(shown.tally)} · ETA {left}")
 
     def say(self, sentence: str) -> None:
         self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
