@@ -166,8 +166,6 @@ def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> 
         raise DecisionError(f"fill {body.fill_id} of {order.client_id} has side {body.side.value}")
     if body.fill_id in order.fills:
         turn.changed(position, order, f"duplicate fill {body.fill_id} ignored")
-        if order.state is OrderState.UNKNOWN and not body.remaining and order.filled >= order.cap:
-            turn.move(position, order, OrderEvent.FILL_ALL)
         return
     order.fills = [*order.fills[1 - FILL_MEMORY :], body.fill_id]
     limit = order.cap - order.filled

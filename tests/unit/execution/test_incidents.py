@@ -334,8 +334,15 @@ def test_an_amendment_that_crosses_with_a_cancellation_and_a_fill_is_legal(late:
     assert state(desk, "t11") == ("filled" if late == "reject" else "cancelling")
 
 
-def test_a_look_up_that_repeats_the_last_fill_settles_the_order() -> None:
-    desk = Desk().open().fill("t11", "1").ack("s2").no_cancel("s1").fill("s1", "1", fill_id="last")
-    assert desk.position.quantity == 0
-    desk.fill("s1", "1", fill_id="last")
-    assert state(desk, "s1") == "partly_filled"  # one of two: not settled by a repeated fill
+def test_two_stops_that_both_fill_never_turn_the_position() -> None:
+    desk = Desk().open().fill("t11", "1").fill("s1", "1").fill("s2", "1")
+    assert [f.position for f in desk.bodies(Fill)] == [2, 1, 0]
+    assert "only 0 can be ours" in desk.bodies(Mismatch)[0].detail
+
+
+def test_break_even_never_loosens_the_stop() -> None:
+    settings = ExecutionSettings(break_even_bps=D(0))
+    desk = Desk(settings).approve(stop="99.9").ack("e1").fill("e1", "2", price="99").ack("s1", "t11", "t21")
+    desk.fill("t11", "1")
+    assert desk.placed == ["e1", "s1", "t11", "t21"]
+    assert desk.position.stop == D("99.9")

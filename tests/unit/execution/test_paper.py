@@ -296,3 +296,10 @@ def test_a_poisoned_event_halts_its_symbol() -> None:
     (output,) = world.venue.poisoned(SYMBOL, "marks.p0.7", "bad")
     assert (output.stream.value, output.key, output.body.time) == ("reports", SYMBOL, world.time)
     assert INSTRUMENTS[SYMBOL].tick == D("0.1")
+
+
+def test_of_two_stops_the_tighter_is_met_first() -> None:
+    world = Alone().bars("100 100 100 100").place("e", "long market 2").bars("100 100 100 100")
+    world.place("wide", "short stop 2 90", reduce=True).place("tight", "short stop 2 95", reduce=True)
+    world.bars("100 100 85 86")
+    assert [f.split()[0] for f in world.fills()] == ["e", "tight"]
