@@ -132,7 +132,10 @@ class Link:
     def _greet(self, connection: Any) -> None:
         connection.on_connect()
         connection.send_command("INFO", "server")
-        info = connection.read_response()
+        try:
+            info = connection.read_response()
+        except redis.exceptions.NoPermissionError:
+            info = b""
         run_id = next((line[7:] for line in info.splitlines() if line.startswith(b"run_id:")), b"")
         if not run_id:
             connection.disconnect()
