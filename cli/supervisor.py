@@ -7,16 +7,21 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from bus_schemas.bus.port import Bus
+from bus_schemas.children import spawn
 from bus_schemas.errors import EXIT_KEEPS_DYING, FINAL_EXIT_CODES, BusError, CausewayError
-from cli.children import spawn
 from cli.spare import Orders
+
+ROOT = Path(__file__).resolve().parent.parent
+"""Where the services' packages are."""
 
 HEALTHY_S = 2.0
 """A process that has lived so long has not failed in a row."""
@@ -116,8 +121,13 @@ class Supervisor:
         if slot.restarts and self._hand_over(slot, own):
             return
         with slot.log.open("ab") as out:
-            slot.process = spawn(["-m", slot.service], self._environment | own, out)
+            slot.process = self._python(slot.service, out, own)
         slot.started, slot.due = time.monotonic(), None
+
+    def _python(
+        self, module: str, out: IO[bytes], own: Mapping[str, str], stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        return spawn([sys.executable, "-m", module], out, self._environment | own, ROOT, stdin)
 
     def _hand_over(self, slot: Slot, own: dict[str, str]) -> bool:
         """Let the spare become the service, if there is one that is alive."""
@@ -136,7 +146,7 @@ class Supervisor:
     def _refill(self) -> None:
         if self._with_spare and (self._spare is None or self._spare.poll() is not None):
             with (self._logs / "spare.log").open("ab") as out:
-                self._spare = spawn(["-m", "cli.spare"], self._environment, out, stdin=subprocess.PIPE)
+                self._spare = self._python("cli.spare", out, {}, subprocess.PIPE)
 
     def _bury(self, slot: Slot, now: float) -> None:
         code = slot.process.returncode if slot.process else 0

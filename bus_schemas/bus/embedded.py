@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bus_schemas.children import spawn
 from bus_schemas.errors import Unreachable
 
 START_S = 15.0
@@ -58,26 +59,7 @@ class EmbeddedServer:
         log = self.folder / "server.log"
         self.socket.unlink(missing_ok=True)
         with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [
-                    *(
-                        server_binary(),
-                        "--port",
-                        "0",
-                        "--unixsocket",
-                        str(self.socket),
-                        "--unixsocketperm",
-                        "700",
-                    ),
-                    *("--dir", str(self.folder), "--save", "", "--appendonly", "yes"),
-                    *("--appendfsync", self._fsync, "--aof-load-truncated", "yes"),
-                    *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = spawn(self._command(), out)
         deadline = time.monotonic() + START_S  # edge: waits for a process
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:  # edge: as above
@@ -86,6 +68,21 @@ class EmbeddedServer:
                 raise Unreachable("the embedded server did not come up: " + " | ".join(words))
             time.sleep(0.005)  # edge: the socket offers nothing to wait on before it exists
         return self
+
+    def _command(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": self._fsync,
+            "aof-load-truncated": "yes",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        return [server_binary(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def _answers(self) -> bool:
         try:

@@ -6,7 +6,7 @@ import ctypes
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -14,20 +14,26 @@ _PR_SET_PDEATHSIG = 1
 
 
 def spawn(
-    arguments: list[str],
-    environment: Mapping[str, str],
+    command: Sequence[str],
     output: IO[bytes] | int,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
     stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
-    """Start `python <arguments>` in a session of its own: a terminal's Ctrl-C is ours to pass on.
+    """Start a program in a session of its own: a terminal's Ctrl-C is ours to pass on.
+
+    On Linux it gets SIGTERM when the thread that started it ends, so that a supervisor that was killed
+    outright leaves nothing behind.
 
     Args:
         output: file that gets standard output and error.
+        environment: its variables; ours where it is None.
+        folder: its working directory; ours where it is None.
     """
     return subprocess.Popen(
-        [sys.executable, *arguments],
-        env=dict(environment),
-        cwd=Path(__file__).resolve().parent.parent,
+        list(command),
+        env=None if environment is None else dict(environment),
+        cwd=folder,
         stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -37,5 +43,4 @@ def spawn(
 
 
 def _die_with_parent() -> None:
-    """A supervisor that was killed outright must not leave services behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
