@@ -125,7 +125,7 @@ class Supervisor:
         slot.started, slot.due = time.monotonic(), None
 
     def _python(
-        self, module: str, out: IO[bytes], own: Mapping[str, str], stdin: int = subprocess.DEVNULL
+        self, module: str, out: IO[bytes], own: dict[str, str], stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         return spawn([sys.executable, "-m", module], out, self._environment | own, ROOT, stdin)
 
