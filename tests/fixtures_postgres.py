@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from health.database import parse_url
+from health.database import make_engine, parse_url
+from health.migrate import upgrade
 from tests.fixtures_redis import docker_answers
 
 VARIABLE = "CAUSEWAY_TEST_POSTGRES"
@@ -91,3 +92,21 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
         with server.connect() as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
         server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database: the test runs on both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def ledger_engine(ledger_url: str) -> Iterator[sa.Engine]:
+    """A database at the newest schema."""
+    engine = make_engine(parse_url(ledger_url))
+    upgrade(engine)
+    yield engine
+    engine.dispose()
