@@ -94,8 +94,14 @@ def make_engine(url: sa.URL) -> sa.Engine:
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     # the driver's own transactions leave DDL out and begin late; we begin ourselves
     connection.isolation_level = None
-    for pragma in (f"busy_timeout={BUSY_MS}", "journal_mode=WAL", "synchronous=NORMAL"):
+    for pragma in (f"busy_timeout={BUSY_MS}", "synchronous=NORMAL"):
         connection.execute(f"PRAGMA {pragma}").close()
+    try:
+        connection.execute("PRAGMA journal_mode=WAL").close()
+    except sqlite3.OperationalError as error:
+        # the mode is the file's: whoever holds the lock sets it, and the wait for locks leaves this out
+        if "locked" not in str(error):
+            raise
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
