@@ -111,7 +111,7 @@ class PaperRun:
             "health": settings.health.model_copy(
                 update={
                     "database": settings.health.database or SecretStr(self.folder.ledger),
-                    "port": free_or_any(settings.health.host, settings.health.port),
+                    "port": free_port(settings.health.host, settings.health.port),
                 }
             ),
         }
@@ -239,10 +239,15 @@ def health_address(bus: Observer) -> str:
     return ""
 
 
-def free_or_any(host: str, port: int) -> int:
-    """The port, or 0 for any where something listens on it already: a run should not fail for that."""
-    try:
-        with socket.create_server((host, port)):
-            return port
-    except OSError:
-        return 0
+def free_port(host: str, port: int) -> int:
+    """The port, or a free one where something listens on it: a run should not fail for that.
+
+    One for the whole run, so that the page stays where it was when its server is started again.
+    """
+    for wanted in (port, 0):
+        try:
+            with socket.create_server((host, wanted)) as probe:
+                return int(probe.getsockname()[1])
+        except OSError:
+            continue
+    return 0
