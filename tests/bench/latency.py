@@ -24,6 +24,8 @@ from tests.bench.stage import Stage, server, settings_for
 RATE = 50
 """Bars, and messages, per second."""
 SERVICES = ("market_data", "strategy", "risk", "execution")
+FOR_EVER_MS = 10**12
+"""At this pace hours of event time pass in the milliseconds of a hop: no deadline may run out."""
 SIGNALS_OFTEN: dict[str, dict[str, Any]] = {
     "strategy": {
         "decision_timeframe": "15m",
@@ -46,7 +48,12 @@ SIGNALS_OFTEN: dict[str, dict[str, Any]] = {
         "drawdown_pct": "99",
         "loss_streak": 1000,
         "reward_to_risk": "0.01",
+        "data_age_s": FOR_EVER_MS // 1000,
+        "unprotected_s": FOR_EVER_MS // 1000,
     },
+    "execution": dict.fromkeys(
+        ("answer_ms", "not_found_grace_ms", "stop_deadline_ms", "mismatch_grace_ms"), FOR_EVER_MS
+    ),
 }
 
 
