@@ -25,6 +25,7 @@ from bus_schemas.events import (
     OrderRefused,
     PositionChanged,
     ReduceOnly,
+    Refusal,
     Signal,
     SymbolHalted,
     TradeClosed,
@@ -184,7 +185,19 @@ class RiskDecider(Decider):
     def _assessment(self, assessment: Assessment) -> list[Body]:
         if assessment.signal is None:
             return []
-        return [self._decide(assessment.signal, assessment)]
+        decision = self._decide(assessment.signal, assessment)
+        return [decision, *self._exhausted(decision)]
+
+    def _exhausted(self, decision: Body) -> list[Body]:
+        """Halt when the drawdown has no room for a single trade and nothing is open that could win it
+        back: else every signal would be refused for ever, with nothing to acknowledge.
+        """
+        if not isinstance(decision, OrderRefused) or decision.reason is not Refusal.DRAWDOWN:
+            return []
+        if self._portfolio.busy or self._watch.unsettled:
+            return []
+        detail = f"no position is open, and {decision.detail}"
+        return self._watch.halt(ACCOUNT, HaltReason.DRAWDOWN, detail)
 
     def _decide(self, signal: Signal, assessment: Assessment) -> Body:
         symbol = assessment.symbol

@@ -139,6 +139,30 @@ class TestDrawdown:
         desk.restart()
         assert refusal(desk, B) is Refusal.DRAWDOWN
 
+    def test_it_halts_where_no_trade_has_room_and_nothing_is_open(self) -> None:
+        desk = Desk()
+        desk.snapshot("8530")
+        desk.time += DAY
+        desk.marks()
+        desk.said.clear()
+        assert refusal(desk, B) is Refusal.DRAWDOWN
+        halted = only([output.body for output in desk.said], TradingHalted)
+        assert (halted.symbol, halted.reason, halted.until) == ("*", HaltReason.DRAWDOWN, None)
+        assert "no position is open" in halted.detail
+        acknowledge(desk)
+        desk.time += 1
+        assert refusal(desk, B) is None
+
+    def test_it_does_not_halt_while_a_position_may_win_the_room_back(self) -> None:
+        desk = Desk()
+        desk.open(A, **TIGHT)
+        desk.snapshot("8530")
+        desk.time += DAY
+        desk.marks()
+        desk.said.clear()
+        assert refusal(desk, B) is Refusal.DRAWDOWN
+        assert not [o for o in desk.said if isinstance(o.body, TradingHalted)]
+
     def test_acknowledging_resets_the_peak_and_says_so(self) -> None:
         desk = Desk()
         lose_a_sixth(desk)
