@@ -120,7 +120,7 @@ class Turn(NamedTuple):
     """Lockstep's word to a reader: this unit's turn, with its unread entries.
 
     `unit` is None when the whole bus is quiet: the feed's turn. `entries` is None where they were
-    too many for a message: read them. `step` tells the feed which of its commits the word follows,
+    too many for a message: ask for them. `step` tells the feed which of its commits the word follows,
     as `<part> <counter>`: a word about an earlier one is old. An answer to `ask_turn` has none.
     """
 

@@ -18,6 +18,8 @@ from bus_schemas.settings.bus import RuntimeSettings
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+STOP_S = 0.1
+"""Longest time from `stop` to the end of the server's loop."""
 STUCK_S = 30.0
 """A main loop that has not come round for so long is not alive."""
 
@@ -55,7 +57,9 @@ class Endpoint:
             ) from None
         host, port = self._server.server_address[:2]
         vitals.http = f"{host!s}:{port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(STOP_S,), name="http", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to answer."""

@@ -13,6 +13,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from bus_schemas.bus.port import Bus, Owner
@@ -32,6 +33,8 @@ log = logging.getLogger("causeway.process")
 
 BACKOFF_FIRST_S = 0.01
 BACKOFF_MOST_S = 1.0
+PAUSE_S = 0.05
+"""A signal is seen after it, also in a backoff."""
 
 MakeDecider = Callable[[Unit], Decider]
 MakeWork = Callable[[Settings, Bus, Owner, Vitals], Work]
@@ -49,7 +52,7 @@ class Process:
     def __init__(self, name: str, settings: Settings, make_work: MakeWork) -> None:
         self._name = name
         self._settings = settings
-        self._stop = threading.Event()
+        self._stopping = 0
         bus, runtime = settings.bus, settings.runtime
         self._owner = Owner(socket.gethostname(), runtime.slot, secrets.token_hex(8))  # edge: lease nonce
         self._vitals = Vitals(name, self._owner)
@@ -74,6 +77,7 @@ class Process:
         janitor.start()
         try:
             self._loop()
+            log.info("stopping", extra={"signal": signal.Signals(self._stopping).name})
             self._vitals.status = "stopping"
             self._give_back()
         finally:
@@ -84,19 +88,19 @@ class Process:
         return EXIT_OK
 
     def _on_signal(self, number: int, _frame: object) -> None:
-        if not self._stop.is_set():
+        """Take a note, and nothing that waits for a lock: the main thread may hold it right now."""
+        if not self._stopping:
             budget = threading.Timer(self._settings.runtime.shutdown_s, os._exit, (EXIT_FAILED,))
             budget.daemon = True
             budget.start()
-        self._stop.set()
-        log.info("stopping", extra={"signal": signal.Signals(number).name})
+        self._stopping = number
 
     def _loop(self) -> None:
         wait_s = BACKOFF_FIRST_S
-        while not self._stop.is_set():
+        while not self._stopping:
             try:
                 self._bus.declare()
-                while not self._stop.is_set():
+                while not self._stopping:
                     self._work.step()
                     self._vitals.beat(self._work.units)
                     wait_s = BACKOFF_FIRST_S
@@ -107,8 +111,13 @@ class Process:
                 self._vitals.status = "waiting"
                 self._bus.reset()
                 self._work.forget()
-                self._stop.wait(wait_s)
+                self._pause(wait_s)
                 wait_s = min(BACKOFF_MOST_S, wait_s * 2)
+
+    def _pause(self, wait_s: float) -> None:
+        until = time.monotonic() + wait_s  # edge: backoff
+        while not self._stopping and (left := until - time.monotonic()) > 0:  # edge: as above
+            time.sleep(min(left, PAUSE_S))  # edge: as above
 
     def _give_back(self) -> None:
         try:

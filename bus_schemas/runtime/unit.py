@@ -10,7 +10,7 @@ from bus_schemas.bus.port import Bus, Commit, DeadLetter, Entry, Lease, Write
 from bus_schemas.codec import encode_body, head, key_of
 from bus_schemas.decider import Decider
 from bus_schemas.envelope import Output, trace_of
-from bus_schemas.errors import BusError, SequenceGap
+from bus_schemas.errors import BusError, Poisoned, SequenceGap
 from bus_schemas.runtime.batch import Item, arrange
 from bus_schemas.runtime.poison import DeadLetterLimit
 from bus_schemas.runtime.sensors import Counters
@@ -187,6 +187,8 @@ class UnitRunner(Writer):
             except BusError:
                 raise
             except Exception as error:
+                if items[index].event is None or index in given_up:
+                    raise Poisoned(f"{self.unit} cannot even say that an event is dead: {error!r}") from error
                 failures[index] += 1
                 self._counters.retries += 1
                 if failures[index] >= self._attempts:

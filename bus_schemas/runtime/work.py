@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -21,6 +22,8 @@ log = logging.getLogger("causeway.runtime")
 
 READ_WAIT_S = 0.25
 """Longest wait for new entries; SIGTERM is seen after it."""
+AGAIN_S = 0.01
+"""Wait before a unit that failed twice in a row is loaded again; doubled from then on."""
 SILENCE_S = 0.1
 """Lockstep: after this silence a reader asks whose turn it is, because a hint may be lost."""
 
@@ -75,6 +78,7 @@ class DeciderWork:
         self._ownership = Ownership(bus, _readers(service), owner)
         self._runners: dict[Unit, UnitRunner] = {}
         self._reading: dict[Place, UnitRunner] = {}
+        self._setbacks: Counter[Unit] = Counter()
         self._tick_s = min(1.0, settings.bus.lease_ms / 3000)
         self._next_tick = 0.0
         self._ask = True
@@ -125,17 +129,15 @@ class DeciderWork:
 
     def _take_turn(self) -> None:
         turn = None if self._ask else self._bus.wait_turn(self._service, SILENCE_S)
-        if turn is None:
+        asked = turn is None or turn.entries is None
+        if turn is None or turn.entries is None:
             turn = self._bus.ask_turn(self._limit)
         self._ask = False
         runner = self._runners.get(turn.unit) if turn.unit else None
-        if runner is None:
+        if runner is None or not turn.entries:
             return
-        entries = turn.entries
-        if entries is None:
-            entries = self._bus.read(runner.positions, self._limit, 0)
-        if entries and runner.follows(entries):
-            self._process(runner.unit, entries)
+        if asked or runner.follows(turn.entries):  # a hint may be old; in an answer a hole is a hole
+            self._process(runner.unit, turn.entries)
 
     def _process(self, unit: Unit, entries: list[Entry]) -> None:
         if self._delay_s:
@@ -146,13 +148,22 @@ class DeciderWork:
         except Disconnected:
             raise
         except Reload as reason:
-            log.warning("reload", extra={"unit": str(unit), "reason": str(reason)})
+            level = logging.ERROR if self._setbacks[unit] else logging.WARNING
+            log.log(level, "reload", extra={"unit": str(unit), "reason": str(reason)})
             self._counters.reloads += 1
             self._counters.fenced += isinstance(reason, Fenced)
             self._drop(unit)
             self._ownership.drop(unit)
-            self._next_tick = 0.0
+            self._again(unit)
+        else:
+            self._setbacks.pop(unit, None)
         self._counters.busy_us += (time.perf_counter_ns() - began) // 1000  # edge: as above
+
+    def _again(self, unit: Unit) -> None:
+        """Take the unit again: at once after the first failure, later and later after more in a row."""
+        wait_s = min(self._tick_s, AGAIN_S * (2 ** min(self._setbacks[unit], 10) - 1))
+        self._next_tick = time.monotonic() + wait_s  # edge: backoff
+        self._setbacks[unit] += 1
 
     def _drop(self, unit: Unit) -> None:
         runner = self._runners.pop(unit, None)
