@@ -24,12 +24,13 @@ run: venv  ## paper-trade the last 30 days of the bundled candles
 test: venv  ## every test
 	$(PY) -m pytest
 
-check: venv  ## ruff, mypy, import-linter, schema compatibility
+check: venv  ## ruff, mypy, import-linter, schema compatibility, purity of the core
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) -m bus_schemas.schema_export --check
+	$(PY) -m tests.lint_purity
 
 bench: venv  ## speed, beside its limits, as ratios
 	$(PY) -m tests.bench
@@ -37,8 +38,11 @@ bench: venv  ## speed, beside its limits, as ratios
 chaos: venv  ## kill and freeze processes in the middle of a run: make chaos KILLS=200
 	$(PY) -m tests.chaos --kills $(KILLS)
 
-lock: venv  ## write requirements.lock anew from pyproject.toml
-	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
+COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url
+
+lock: venv  ## write both requirements.lock anew from pyproject.toml: ours, and the image's without tools
+	$(COMPILE) --quiet --extra dev --output-file requirements.lock
+	$(COMPILE) --quiet --constraint requirements.lock --output-file deploy/requirements.lock
 
 clean:  ## remove what was built
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
