@@ -14,7 +14,7 @@ from rich.console import Console
 from bus_schemas.errors import EXIT_FAILED, EXIT_INTERRUPTED, CausewayError, ConfigurationError
 from bus_schemas.settings import Settings, load
 from cli import control, doctor
-from cli.paper import PaperRun, run_inline
+from cli.paper import Interrupted, PaperRun, run_inline
 from cli.progress import progress_on, table
 from cli.report import Report
 
@@ -100,8 +100,8 @@ def paper(
         settings = load(config, overrides)
         lockstep = settings.market_data.pace == "lockstep"
         settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"lockstep": lockstep})})
-        if in_process and not lockstep:
-            raise ConfigurationError("--in-process runs in lockstep; leave --pace out")
+        if in_process:
+            _alone(settings, {"--redis": redis, "--keep": keep, "--replicas": replicas > 1})
         report = _paper(settings, redis, replicas, keep, in_process, json)
         if json:
             print(msgspec.json.encode(report, enc_hook=str).decode())
@@ -212,6 +212,14 @@ def _timeframes(text: str | None) -> dict[str, str]:
     return dict(zip(("entry_timeframe", "decision_timeframe", "bias_timeframe"), names, strict=True))
 
 
+def _alone(settings: Settings, others: dict[str, Any]) -> None:
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise ConfigurationError(f"--in-process has no server and no processes; leave {', '.join(given)} out")
+    if settings.market_data.pace != "lockstep":
+        raise ConfigurationError(f"--in-process runs in lockstep, not at pace {settings.market_data.pace}")
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -221,7 +229,7 @@ def _guarded(run: Callable[[], None]) -> None:
     try:
         run()
     except CausewayError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{error}" if isinstance(error, Interrupted) else f"error: {error}", file=sys.stderr)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from bus_schemas.bus.redis_link import Link
 from bus_schemas.bus.redis_observer import RedisObserver
 from bus_schemas.codec import decode
 from bus_schemas.errors import CodecError, ConfigurationError, Disconnected, Unreachable
-from bus_schemas.events import Acknowledge, Body, Heartbeat, KillSwitch, TradingHalted, TradingResumed
+from bus_schemas.events import Acknowledge, Body, KillSwitch, TradingHalted, TradingResumed
 from bus_schemas.settings import load
-from bus_schemas.topology import Place, Stream, Topology
+from bus_schemas.settings.sources import CONFIG_VARIABLE, PREFIX
+from bus_schemas.topology import Stream, Topology
+from cli import beats
 from cli.folder import only_run, running
 from cli.report import Follower
 
 CONFIRM_S = 10.0
-SILENT_S = 5.0
 
 
 def find(redis: str | None, namespace: str | None, pid: int | None, config: Path | None) -> RedisObserver:
@@ -36,11 +38,16 @@ def find(redis: str | None, namespace: str | None, pid: int | None, config: Path
         if note is None:
             raise ConfigurationError(f"process {pid} is no run of yours on this machine")
         return _observer(note.url, namespace or note.namespace)
-    if redis or config:
+    if redis or config or told_where():
         settings = load(config, {"bus": {"url": redis}} if redis else {})
         return _observer(settings.bus.url.get_secret_value(), namespace or settings.bus.namespace)
     note = only_run()
     return _observer(note.url, namespace or note.namespace)
+
+
+def told_where() -> bool:
+    """Whether the environment says where the bus is, as in a container of ours."""
+    return any(os.environ.get(name) for name in (CONFIG_VARIABLE, f"{PREFIX}BUS__URL"))
 
 
 def _observer(url: str, namespace: str) -> RedisObserver:
@@ -113,19 +120,17 @@ def status(observer: RedisObserver, json: bool) -> None:
 def _collect(observer: RedisObserver) -> Status:
     topology = observer.topology
     tally = Follower(observer).catch_up()
-    beats = _beats(observer)
-    now = time.time() * 1000
     services = [
         ServiceStatus(
             beat.service,
             beat.slot,
-            beat.status if now - beat.time < SILENT_S * 1000 else "silent",
+            beat.status if beats.silence_s(beat) < beats.SILENT_S else "silent",
             beat.pid,
-            round((now - beat.time) / 1000, 1),
+            round(beats.silence_s(beat), 1),
             list(beat.units),
             round(beat.gauges.get("memory_bytes", 0) / 1e6, 1),
         )
-        for beat in beats
+        for beat in beats.newest(observer)
     ]
     units = [*topology.turn_order, *topology.units("market_data")]
     return Status(
@@ -147,19 +152,8 @@ def _collect(observer: RedisObserver) -> Status:
             for position in tally.positions
         ],
         signals=tally.signals,
-        health=next((beat.http for beat in beats if beat.service == "health"), ""),
+        health=beats.health_address(observer),
     )
-
-
-def _beats(observer: RedisObserver) -> list[Heartbeat]:
-    """The newest heartbeat of each replica."""
-    place = Place(Stream.HEARTBEATS, "all")
-    newest: dict[tuple[str, str, str], Heartbeat] = {}
-    for entry in observer.range(place, max(0, observer.tip(place) - 500), 500):
-        body = decode(*entry).body
-        if isinstance(body, Heartbeat):
-            newest[(body.service, body.host, body.slot)] = body
-    return [newest[key] for key in sorted(newest)]
 
 
 def _halts(observer: RedisObserver) -> list[str]:

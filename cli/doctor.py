@@ -16,6 +16,7 @@ from bus_schemas.bus.redis_link import Link
 from bus_schemas.bus.redis_observer import RedisObserver
 from bus_schemas.errors import BusError, CausewayError, ConfigurationError
 from bus_schemas.settings import Settings, load
+from cli.control import told_where
 from market_data.feed import FileFeed
 
 CLOCK_S = 1.0
@@ -58,7 +59,7 @@ def _findings(url: str | None, namespace: str | None, config: Path | None) -> It
         return
     yield Finding("ok", "the configuration is complete and does not contradict itself")
     yield from _data(settings)
-    if url or config:
+    if url or config or told_where():
         yield from _server(url or settings.bus.url.get_secret_value(), settings)
         return
     try:

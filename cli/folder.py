@@ -12,8 +12,7 @@ import msgspec
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import Settings, dump
-
-NOTE = "run.json"
+from cli.beats import process_lives
 
 
 class Note(msgspec.Struct):
@@ -22,10 +21,6 @@ class Note(msgspec.Struct):
     pid: int
     url: str
     namespace: str
-    partitions: int
-    account: str
-    lockstep: bool
-    health: str
 
 
 class RunFolder:
@@ -57,8 +52,14 @@ class RunFolder:
 
     def publish(self, note: Note) -> None:
         """Leave a note for other commands."""
-        notes_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-        _private(notes_folder() / f"{note.namespace}-{note.pid}.json", msgspec.to_builtins(note))
+        final = notes_folder() / f"{note.namespace}-{note.pid}.json"
+        half = final.with_suffix(".half")
+        _private(half, msgspec.to_builtins(note))
+        half.replace(final)
+
+    def contents(self) -> list[str]:
+        """Names of what is in the folder."""
+        return sorted(f"{path.name}/" if path.is_dir() else path.name for path in self.path.iterdir())
 
     def remove(self) -> None:
         """Delete the folder unless it is to be kept, and the note in any case."""
@@ -69,20 +70,34 @@ class RunFolder:
 
 
 def notes_folder() -> Path:
-    """Where runs of this user leave their notes."""
-    return Path(tempfile.gettempdir()) / f"causeway-runs-{os.getuid()}"
+    """Where runs of this user leave their notes.
+
+    Raises:
+        ConfigurationError: it belongs to somebody else, whose notes could lead a command astray.
+    """
+    path = Path(tempfile.gettempdir()) / f"causeway-runs-{os.getuid()}"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise ConfigurationError(f"{path} is not yours; remove it, or set TMPDIR")
+    return path
 
 
 def running() -> list[Note]:
     """Runs of this user on this machine whose process is alive, the newest last."""
     notes = []
-    for path in sorted(notes_folder().glob("*.json"), key=lambda p: p.stat().st_mtime):
-        note = msgspec.json.decode(path.read_bytes(), type=Note)
-        if _alive(note.pid):
-            notes.append(note)
+    for path in notes_folder().glob("*.json"):
+        try:
+            written, note = path.stat().st_mtime, msgspec.json.decode(path.read_bytes(), type=Note)
+        except FileNotFoundError:
+            continue  # that run has just ended
+        except msgspec.MsgspecError:
+            path.unlink(missing_ok=True)  # of another release
+            continue
+        if process_lives(note.pid):
+            notes.append((written, note))
         else:
             path.unlink(missing_ok=True)
-    return notes
+    return [note for _, note in sorted(notes, key=lambda pair: pair[0])]
 
 
 def only_run() -> Note:
@@ -98,16 +113,6 @@ def only_run() -> Note:
         names = ", ".join(f"{note.namespace} (process {note.pid})" for note in notes)
         raise ConfigurationError(f"several runs are going on: {names}; choose with --pid")
     return notes[0]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _private(path: Path, data: Any) -> None:

@@ -15,16 +15,22 @@ from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.bus.port import Bus, Observer
 from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.bus.redis_link import Link
-from bus_schemas.codec import decode
-from bus_schemas.errors import EXIT_INTERRUPTED, CausewayError, Disconnected
-from bus_schemas.events import Heartbeat
+from bus_schemas.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_KEEPS_DYING,
+    CausewayError,
+    ConfigurationError,
+    Disconnected,
+    Unreachable,
+)
 from bus_schemas.settings import Settings, child_environment
-from bus_schemas.topology import SERVICES, Place, Stream
+from bus_schemas.topology import SERVICES
+from cli import beats
 from cli.folder import Note, RunFolder
 from cli.inline import InlineRun
 from cli.progress import Progress, Shown
 from cli.report import Follower, Report, digest
-from cli.supervisor import Supervisor
+from cli.supervisor import KeepsDying, Supervisor
 from market_data.feed import FileFeed, Step
 from market_data.plan import Plan
 from market_data.progress import DONE
@@ -123,10 +129,12 @@ class PaperRun:
         Raises:
             CausewayError: with what went wrong, in words.
         """
-        plan = check_files(self._settings)
         with self._signals():
             try:
-                return self._run(plan)
+                return self._run(check_files(self._settings))
+            except KeepsDying as error:
+                self.folder.keep |= error.exit_code == EXIT_KEEPS_DYING  # a person needs the logs
+                raise
             finally:
                 self._stop()
 
@@ -135,23 +143,46 @@ class PaperRun:
         if self.server:
             self.server.start()
         bus = self._connect()
-        bus.declare()
+        self._publish()
         config = self.folder.write_settings(self._settings)
         environment = child_environment(os.environ) | {"CAUSEWAY_CONFIG": str(config)}
         services = [s for s in self._services for _ in range(self._replicas if s == "strategy" else 1)]
         self.supervisor = Supervisor(services, environment, self.folder.logs, bus, self._show.say)
         self.supervisor.start()
         self._show.begin(plan)
-        self._show.say(f"logs and data are in {self.folder.path}")
+        self._show.say(f"logs and data are in {self.folder.path}{'' if self.folder.keep else ' meanwhile'}")
         elapsed = self._watch(bus, began)
         tally = Follower(bus)
         tally.catch_up()
         return tally.tally.report(elapsed, digest(bus))
 
     def _connect(self) -> Bus:
+        """The bus, with the namespace declared.
+
+        Raises:
+            Unreachable: the server does not answer.
+            ConfigurationError: somebody works in the namespace already.
+        """
         own = self._settings.bus
         link = Link(own.url.get_secret_value(), own.timeout_s)
-        return RedisBus(link, own.namespace, self._settings.topology, own.lease_ms)
+        bus = RedisBus(link, own.namespace, self._settings.topology, own.lease_ms)
+        try:
+            bus.declare()
+            others = beats.alive(bus)
+            over = finished(bus)
+        except Disconnected as error:
+            raise Unreachable(f"the server does not answer: {error}") from None
+        if others:
+            names = ", ".join(f"{beat.service} (process {beat.pid} on {beat.host})" for beat in others)
+            raise ConfigurationError(
+                f"the namespace {own.namespace!r} is in use by {names}; choose another with --namespace"
+            )
+        if over:
+            self._show.say(
+                f"the namespace {own.namespace!r} holds a run that is at its end; "
+                "for a new one choose another with --namespace"
+            )
+        return bus
 
     def _watch(self, bus: Bus, began: float) -> float:
         """Keep the services alive until the run is done; returns the seconds that it took."""
@@ -160,7 +191,7 @@ class PaperRun:
         health = ""
         while True:
             if self._stopped:
-                raise Interrupted(f"stopped by {self._stopped}; everything was shut down in order")
+                raise Interrupted(f"stopped by {self._stopped}; every process was shut down in order")
             if self.supervisor:
                 self.supervisor.check()
             now = time.monotonic()
@@ -188,20 +219,15 @@ class PaperRun:
             self.server.start()
 
     def _health(self, bus: Observer) -> str:
-        address = health_address(bus)
+        address = beats.health_address(bus)
         if address:
             self._show.say(f"health is served on http://{address}/")
-            note = Note(
-                pid=os.getpid(),
-                url=self._settings.bus.url.get_secret_value(),
-                namespace=self._settings.bus.namespace,
-                partitions=self._settings.bus.partitions,
-                account=self._settings.bus.account,
-                lockstep=self._settings.bus.lockstep,
-                health=address,
-            )
-            self.folder.publish(note)
         return address
+
+    def _publish(self) -> None:
+        """Let `status`, `kill` and `acknowledge` find the run."""
+        bus = self._settings.bus
+        self.folder.publish(Note(pid=os.getpid(), url=bus.url.get_secret_value(), namespace=bus.namespace))
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -221,22 +247,14 @@ class PaperRun:
         if self.server:
             self.server.stop()
         self.folder.remove()
+        if self.folder.keep:
+            self._show.say(f"kept in {self.folder.path}: {', '.join(self.folder.contents())}")
 
 
 def finished(bus: Observer) -> bool:
     """Whether the files are at an end and every reader has read everything."""
     first = bus.topology.units("market_data")[0]
     return DONE in bus.state(first) and all(bus.unread(unit) == 0 for unit in bus.topology.turn_order)
-
-
-def health_address(bus: Observer) -> str:
-    """`host:port` of the health service by its newest heartbeat; empty before there is one."""
-    place = Place(Stream.HEARTBEATS, "all")
-    for entry in reversed(bus.range(place, max(0, bus.tip(place) - 100), 100)):
-        body = decode(*entry).body
-        if isinstance(body, Heartbeat) and body.service == "health" and body.http:
-            return body.http
-    return ""
 
 
 def free_port(host: str, port: int) -> int:

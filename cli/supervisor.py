@@ -18,13 +18,16 @@ import msgspec
 from bus_schemas.bus.port import Bus
 from bus_schemas.children import spawn
 from bus_schemas.errors import EXIT_KEEPS_DYING, FINAL_EXIT_CODES, BusError, CausewayError
+from bus_schemas.topology import READERS
 from cli.spare import Orders
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where the services' packages are."""
 
 HEALTHY_S = 2.0
-"""A process that has lived so long has not failed in a row."""
+"""A process that was killed after so long has not failed in a row."""
+WORKING_S = 30.0
+"""A process that left by itself must have worked for longer: that it did is a fault of its own."""
 BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits before the first, second, ... restart in a row. After the last one the supervisor gives up."""
 
@@ -45,6 +48,7 @@ class Slot(msgspec.Struct, kw_only=True):
         name: replica's name, stable over restarts.
         process: the process that fills it now.
         started: monotonic time of its start.
+        said: length of the log then.
         failures: deaths in a row.
         due: monotonic time of the next start; None while it runs.
         restarts: in all.
@@ -55,6 +59,7 @@ class Slot(msgspec.Struct, kw_only=True):
     log: Path
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    said: int = 0
     failures: int = 0
     due: float | None = 0.0
     restarts: int = 0
@@ -118,10 +123,10 @@ class Supervisor:
 
     def _launch(self, slot: Slot) -> None:
         own = {"CAUSEWAY_RUNTIME__SLOT": slot.name}
-        if slot.restarts and self._hand_over(slot, own):
-            return
         with slot.log.open("ab") as out:
-            slot.process = self._python(slot.service, out, own)
+            slot.said = out.tell()
+            slot.process = self._hand_over(slot, own) if slot.restarts else None
+            slot.process = slot.process or self._python(slot.service, out, own)
         slot.started, slot.due = time.monotonic(), None
 
     def _python(
@@ -129,19 +134,18 @@ class Supervisor:
     ) -> subprocess.Popen[bytes]:
         return spawn([sys.executable, "-m", module], out, self._environment | own, ROOT, stdin)
 
-    def _hand_over(self, slot: Slot, own: dict[str, str]) -> bool:
+    def _hand_over(self, slot: Slot, own: dict[str, str]) -> subprocess.Popen[bytes] | None:
         """Let the spare become the service, if there is one that is alive."""
         spare, self._spare = self._spare, None
         if spare is None or spare.poll() is not None or spare.stdin is None:
-            return False
+            return None
         orders = Orders(slot.service, own, str(slot.log))
         try:
             spare.stdin.write(msgspec.json.encode(orders) + b"\n")
             spare.stdin.close()
         except OSError:
-            return False
-        slot.process, slot.started, slot.due = spare, time.monotonic(), None
-        return True
+            return None
+        return spare
 
     def _refill(self) -> None:
         if self._with_spare and (self._spare is None or self._spare.poll() is not None):
@@ -153,11 +157,12 @@ class Supervisor:
         slot.process = None
         if code in FINAL_EXIT_CODES:
             raise KeepsDying(f"{slot} stopped: {self.last_words(slot)}", code)
-        slot.failures = slot.failures + 1 if now - slot.started < HEALTHY_S else 1
+        enough = HEALTHY_S if code < 0 else WORKING_S
+        slot.failures = slot.failures + 1 if now - slot.started < enough else 1
         if slot.failures > len(BACKOFF_S):
             raise KeepsDying(
                 f"{slot} died {slot.failures} times in a row ({_how(code)}). Its last words: "
-                f"{self.last_words(slot)}\nAll of them: {slot.log}"
+                f"{self.last_words(slot)}\nAll of them are in {slot.log}"
             )
         wait = BACKOFF_S[slot.failures - 1]
         slot.due = now + wait
@@ -175,35 +180,53 @@ class Supervisor:
             self._bus.reset()
 
     def last_words(self, slot: Slot) -> str:
-        """The last line that a service printed, without its JSON."""
+        """What a service said at its end: its error, or the last line that it printed, in plain words."""
         try:
-            lines = slot.log.read_text(errors="replace").strip().splitlines()
+            lines = slot.log.read_bytes()[slot.said :].decode(errors="replace").strip().splitlines()
         except OSError:
             lines = []
         errors = [n for n, line in enumerate(lines) if line.startswith("error: ")]
         if errors:
             return "\n".join(lines[errors[-1] :]).removeprefix("error: ")
-        return lines[-1] if lines else "none"
+        return _plain(lines[-1]) if lines else "none"
 
     def stop(self, budget_s: float) -> None:
-        """SIGTERM to all, wait within the budget, SIGKILL to whoever is left."""
-        alive = [slot.process for slot in self.slots if slot.process and slot.process.poll() is None]
-        for slot in self.slots:
-            slot.due = None
-        for process in alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGCONT)
-            process.terminate()
+        """SIGTERM, wait within the budget, SIGKILL to whoever is left.
+
+        First to whoever writes events, then to whoever only looks: the ledger must see the last ones.
+        """
         if self._spare is not None:
             self._spare.kill()
             self._spare.wait()
         deadline = time.monotonic() + budget_s
-        for process in alive:
-            try:
-                process.wait(max(0.01, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        writers = {spec.service for spec in READERS}
+        _end([slot for slot in self.slots if slot.service in writers], deadline)
+        _end([slot for slot in self.slots if slot.service not in writers], deadline)
+
+
+def _end(slots: Sequence[Slot], deadline: float) -> None:
+    alive = [slot.process for slot in slots if slot.process and slot.process.poll() is None]
+    for slot in slots:
+        slot.due = None
+    for process in alive:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+        process.terminate()
+    for process in alive:
+        try:
+            process.wait(max(0.01, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _plain(line: str) -> str:
+    """A line of a JSON log as words; any other line as it is."""
+    try:
+        said = msgspec.json.decode(line, type=dict[str, object])
+    except msgspec.MsgspecError:
+        return line
+    return ": ".join(str(said[name]) for name in ("message", "reason") if name in said)
 
 
 def _how(code: int) -> str:
