@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from bus_schemas.settings.section import Section
+from bus_schemas.settings.section import Section, spelled
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Name = Annotated[str, spelled(r"[A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, - and _")]
 
 
 class BusSettings(Section):

@@ -9,10 +9,18 @@ from typing import Annotated
 from pydantic import Field, field_validator, model_validator
 
 from bus_schemas.errors import ConfigurationError
-from bus_schemas.settings.section import Section
+from bus_schemas.settings.section import Section, spelled
 from bus_schemas.timeframes import iso, parse_time
 
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,32}$")]
+Symbol = Annotated[str, spelled(r"[A-Z0-9]{2,32}", "capital letters and digits, such as BTCUSDT")]
+
+Pace = Annotated[
+    str,
+    spelled(
+        r"lockstep|realtime|x(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*)",
+        "lockstep, realtime, or x60 for sixty times that",
+    ),
+]
 
 Moment = Annotated[int, Field(ge=0, lt=parse_time("2100-01-01"))]
 
@@ -31,9 +39,8 @@ class MarketDataSettings(Section):
         None, description="Candles before it are hydration; default 30 days from the end."
     )
     end: Moment | None = Field(None, description="Candles that close after it are left out.")
-    pace: str = Field(
+    pace: Pace = Field(
         "lockstep",
-        pattern=r"^(lockstep|realtime|x(0*[1-9][0-9]*(\.[0-9]+)?|0+\.0*[1-9][0-9]*))$",
         description="lockstep: as fast as the readers, one bar at a time; realtime; x60: sixty times that.",
     )
 

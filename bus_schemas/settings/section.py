@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
+
+
+def spelled(pattern: str, words: str) -> AfterValidator:
+    """A check of a text's form whose message says in words what is allowed, not by a pattern.
+
+    It does not repeat the text, which may be a password that stands in the wrong place.
+    """
+    fits = re.compile(pattern).fullmatch
+
+    def check(value: str) -> str:
+        if fits(value) is None:
+            raise ValueError(f"must be {words}")
+        return value
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):

@@ -84,7 +84,7 @@ def test_all_faults_of_all_sources_at_once(monkeypatch: pytest.MonkeyPatch, tmp_
         f"bus.lease_ms: Input should be greater than or equal to 200 ({path})",
         "bus.batch: Input should be a valid integer",
         f"bus.extra: no such setting ({path})",
-        "runtime.slot: String should match pattern",
+        "runtime.slot: must be 1 to 64 letters, digits, - and _",
         "market_data.start: 'soon' is not a time",
         "instruments: instrument XUSDT: Object missing required field",
     ]
