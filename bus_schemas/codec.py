@@ -7,12 +7,13 @@ upcaster here turns the old JSON object into the new one; a stored example of ev
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 import msgspec
+import msgspec.inspect
 
 from bus_schemas.envelope import Event
 from bus_schemas.errors import CodecError
@@ -38,6 +39,33 @@ _EXPONENT = re.compile(rb"e[-+0-9]").search
 _NULL = re.compile(rb"null").search
 _ESCAPE = re.compile(rb"\\").search
 
+
+def _leaves(info: msgspec.inspect.Type) -> Iterator[type[msgspec.inspect.Type]]:
+    """The kinds of value that a type's JSON form is made of."""
+    match info:
+        case msgspec.inspect.StructType(fields=fields):
+            inner: Iterable[msgspec.inspect.Type] = (field.type for field in fields)
+        case msgspec.inspect.UnionType(types=types):
+            inner = types
+        case msgspec.inspect.VarTupleType(item_type=item):
+            inner = (item,)
+        case msgspec.inspect.TupleType(item_types=items):
+            inner = items
+        case msgspec.inspect.DictType(key_type=key, value_type=value):
+            inner = (key, value)
+        case _:
+            yield type(info)
+            return
+    for part in inner:
+        yield from _leaves(part)
+
+
+_kinds = {type_: set(_leaves(msgspec.inspect.type_info(type_))) for type_ in EVENT_TYPES.values()}
+_no_decimals = {type_ for type_, kinds in _kinds.items() if msgspec.inspect.DecimalType not in kinds}
+_no_floats = {type_ for type_, kinds in _kinds.items() if msgspec.inspect.FloatType not in kinds}
+"""What need not be looked at for numbers that are not sane. JSON itself has no float that is not finite,
+so floats are looked at only where they are written."""
+
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _decoders: dict[bytes, msgspec.json.Decoder[Body]] = {
     name.encode(): msgspec.json.Decoder(type_) for name, type_ in EVENT_TYPES.items()
@@ -62,7 +90,9 @@ def encode_body(body: Body) -> bytes:
         encoded = _encoder.encode(body)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise CodecError(f"{type(body).__name__}: {error}") from error
-    fault = _fault(body, bool(_NULL(encoded)) or _suspect(encoded))  # a float's NaN becomes null
+    type_ = type(body)
+    null = type_ not in _no_floats and bool(_NULL(encoded))  # a float's NaN becomes null
+    fault = _fault(body, null or (type_ not in _no_decimals and _suspect(encoded)))
     if fault:
         raise CodecError(f"{type(body).__name__}: {fault}")
     return encoded
@@ -90,12 +120,11 @@ def decode_body(type_: bytes, version: bytes, body: bytes) -> Body:
     if decoder is None:
         raise CodecError(f"unknown event type {_shown(type_)}")
     try:
-        decoded = (
-            decoder.decode(body) if version == _versions[type_] else _upcast(type_.decode(), version, body)
-        )
+        current = version == _versions[type_]
+        decoded = decoder.decode(body) if current else _upcast(type_.decode(), version, body)
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
         raise CodecError(f"body of {_shown(type_)} v{_shown(version)}: {error}") from error
-    fault = _fault(decoded, _suspect(body))
+    fault = _fault(decoded, not current or (type(decoded) not in _no_decimals and _suspect(body)))
     if fault:
         raise CodecError(f"body of {_shown(type_)} v{_shown(version)}: {fault}")
     return decoded

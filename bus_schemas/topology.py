@@ -101,7 +101,7 @@ STREAM_SPECS: dict[Stream, StreamSpec] = {s.name: s for s in STREAMS}
 READER_SPECS: dict[str, ReaderSpec] = {r.name: r for r in READERS}
 
 
-class Place(msgspec.Struct, frozen=True, order=True):
+class Place(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """One concrete stream: the logical name and where, such as `candles` in `p3`."""
 
     stream: Stream
@@ -111,7 +111,7 @@ class Place(msgspec.Struct, frozen=True, order=True):
         return f"{self.stream.value}.{self.part}"
 
 
-class Unit(msgspec.Struct, frozen=True, order=True):
+class Unit(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """A reader on one partition or on the account: the thing that has one owner and one lease."""
 
     reader: str

@@ -151,9 +151,10 @@ def stream_tip(client: redis.Redis, key: str) -> int:
 
 def flat(values: list[Any]) -> dict[bytes, Any]:
     """A reply of names and values in turn as a dict."""
-    return dict(zip(values[::2], values[1::2], strict=True))
+    turns = iter(values)
+    return dict(zip(turns, turns, strict=False))
 
 
 def entries(place: Place, rows: list[Any]) -> list[Entry]:
     """The server's rows of one stream. A row whose number is foreign to us has fraction digits."""
-    return [Entry(place, int(id_.split(b"-")[0]), flat(fields)) for id_, fields in rows]
+    return [Entry(place, int(id_.partition(b"-")[0]), flat(fields)) for id_, fields in rows]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from bus_schemas.bus.port import Entry
@@ -18,10 +19,9 @@ Order = tuple[int, int, str, int]
 class Item(NamedTuple):
     """One input of a batch: the event, or why it could not be decoded."""
 
-    order: Order
     entry: Entry
     event: Event | None
-    error: str
+    error: str = ""
 
 
 def arrange(entries: Sequence[Entry], limit: int) -> list[Item]:
@@ -35,38 +35,32 @@ def arrange(entries: Sequence[Entry], limit: int) -> list[Item]:
         entries: grouped by stream, each group in order, as `Bus.read` returns them.
         limit: the cap that they were read with.
     """
-    streams = [[*_timed(list(group))] for _, group in groupby(entries, key=_place)]
-    if len(streams) == 1:
-        return streams[0]
-    cut = [stream[-1].order for stream in streams if len(stream) >= limit]
-    merged = sorted((item for stream in streams for item in stream), key=_order)
-    if not cut:
-        return merged
-    horizon = min(cut)
-    return [item for item in merged if item.order <= horizon]
-
-
-def _timed(entries: Sequence[Entry]) -> list[Item]:
-    place = entries[0].place
-    rank = STREAM_SPECS[place.stream].rank
-    latest = 0
     items = []
     for entry in entries:
-        event: Event | None = None
-        error = ""
         try:
-            event = decode(place, entry.seq, entry.fields)
-            if rank and event.body.time > latest:
-                latest = event.body.time
+            items.append(Item(entry, decode(*entry)))
         except CodecError as fault:
-            error = str(fault)
-        items.append(Item((latest, rank, place.part, entry.seq), entry, event, error))
-    return items
+            items.append(Item(entry, None, str(fault)))
+    if not items or entries[0].place is entries[-1].place:
+        return items
+    streams = [[*_timed(list(group))] for _, group in groupby(items, key=_place)]
+    if len(streams) == 1:
+        return items
+    cut = [stream[-1][0] for stream in streams if len(stream) >= limit]
+    merged = sorted((pair for stream in streams for pair in stream), key=itemgetter(0))
+    horizon = min(cut, default=None)
+    return [item for order, item in merged if horizon is None or order <= horizon]
 
 
-def _place(entry: Entry) -> object:
-    return entry.place
+def _timed(items: Sequence[Item]) -> Iterator[tuple[Order, Item]]:
+    place = items[0].entry.place
+    rank = STREAM_SPECS[place.stream].rank
+    latest = 0
+    for item in items:
+        if rank and item.event is not None and item.event.body.time > latest:
+            latest = item.event.body.time
+        yield (latest, rank, place.part, item.entry.seq), item
 
 
-def _order(item: Item) -> Order:
-    return item.order
+def _place(item: Item) -> object:
+    return item.entry.place

@@ -89,8 +89,11 @@ class Writer:
         """
         if self.lease is None:
             raise BusError(f"{self.unit} has no lease")
-        counts = Counter(write.place for write in writes)
-        positions: dict[Place, int] = {item.entry.place: item.entry.seq for item in items}
+        counts: dict[Place, int] = {}
+        for write in writes:
+            counts[write.place] = counts.get(write.place, 0) + 1
+        last = items if self._multi else items[-1:]
+        positions: dict[Place, int] = {item.entry.place: item.entry.seq for item in last}
         self._bus.commit(
             self.lease,
             Commit(
@@ -105,7 +108,7 @@ class Writer:
             ),
         )
         self.counter += 1
-        self.positions |= positions
+        self.positions.update(positions)
         self.dead_in_row = dead_in_row
         for place, count in counts.items():
             self.tips[place] += count
@@ -137,11 +140,16 @@ class UnitRunner(Writer):
 
     def follows(self, entries: Sequence[Entry]) -> bool:
         """Whether these entries are the next ones: a hint may be old."""
-        expected = dict(self.positions)
-        for entry in entries:
-            if entry.seq != expected.get(entry.place, -1) + 1:
+        at = dict(self.positions)
+        place, last = None, 0
+        for where, seq, _ in entries:
+            if where is not place:
+                if place is not None:
+                    at[place] = last
+                place, last = where, at.get(where, -1)
+            last += 1
+            if seq != last:
                 return False
-            expected[entry.place] = entry.seq
         return True
 
     def process(self, entries: Sequence[Entry], limit: int) -> int:
@@ -156,7 +164,7 @@ class UnitRunner(Writer):
         items = arrange(entries, limit)
         writes, dead = self._decide(items)
         corpses = {(letter.place, letter.seq) for letter in dead}
-        outcomes = [(item.entry.place, item.entry.seq) in corpses for item in items]
+        outcomes = [bool(dead) and (item.entry.place, item.entry.seq) in corpses for item in items]
         in_row = self._limit.check(self.dead_in_row, outcomes)
         self.commit(writes, self._decider.changes(), items, dead, in_row)
         counters = self._counters

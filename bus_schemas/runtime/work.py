@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Protocol
 
 from bus_schemas.bus.port import Bus, Entry, Owner
@@ -122,10 +123,10 @@ class DeciderWork:
             time.sleep(READ_WAIT_S)  # edge: a standby waits for a lease
             return
         by_unit: dict[Unit, list[Entry]] = {}
-        for entry in self._bus.read(after, self._limit, READ_WAIT_S):
-            by_unit.setdefault(self._reading[entry.place].unit, []).append(entry)
-        for unit, entries in by_unit.items():
-            self._process(unit, entries)
+        for place, entries in groupby(self._bus.read(after, self._limit, READ_WAIT_S), key=_place):
+            by_unit.setdefault(self._reading[place].unit, []).extend(entries)
+        for unit, batch in by_unit.items():
+            self._process(unit, batch)
 
     def _take_turn(self) -> None:
         turn = None if self._ask else self._bus.wait_turn(self._service, SILENCE_S)
@@ -178,6 +179,10 @@ class DeciderWork:
 
     def finish(self) -> None:
         self._ownership.release()
+
+
+def _place(entry: Entry) -> Place:
+    return entry.place
 
 
 def _readers(service: str) -> Iterable[str]:
