@@ -7,6 +7,7 @@ partitions belong to one process, because the steps of all symbols have one orde
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Iterator
 
@@ -116,7 +117,7 @@ class FeedWork:
 
     def _publish(self) -> None:
         if self._delay_s:
-            time.sleep(self._delay_s / 2)  # edge: a test aid that must not change anything
+            time.sleep(random.uniform(0, self._delay_s))  # edge: a test aid that must not change anything
         step = self._next
         part = self._bus.topology.partition(step.symbol) if step else self._bus.topology.parts("partition")[0]
         writer = self._writers[part]
