@@ -73,7 +73,7 @@ class Names:
 
     @property
     def turns(self) -> str:
-        """Hash: tips and positions side by side, for lockstep's look at the end of a commit."""
+        """String: tips and positions side by side, for lockstep's look at the end of a commit."""
         return f"{self._root}turns"
 
     def turn(self, reader: str) -> str:

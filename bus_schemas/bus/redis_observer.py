@@ -110,28 +110,53 @@ def with_turn(name: str, names: Names, topology: Topology) -> str:
     source = lua(name)
     if not topology.lockstep:
         return source.replace("--TURN--", "")
-    look = turn_table(names, topology) + lua("turn")
+    look = turn_slots(names, topology) + lua("turn")
     return look + source.replace("--TURN--", lua(f"{name}_turn"))
 
 
 def turn_table(names: Names, topology: Topology) -> str:
-    """The turn order as Lua literals: a namespace's topology does not change."""
+    """The turn order as Lua literals, for the look at the streams themselves."""
     rows = []
     for unit in topology.turn_order:
         inputs = topology.inputs(unit)
         keys = ",".join(f"'{names.stream(place)}'" for place in inputs)
         places = ",".join(f"'{place}'" for place in inputs)
-        fields = ",".join(f"'{names.positions(unit)} {names.stream(place)}'" for place in inputs)
         rows.append(
-            f"{{name='{unit}',positions='{names.positions(unit)}',channel='{names.turn(unit.reader)}',"
-            f"keys={{{keys}}},places={{{places}}},fields={{{fields}}}}}"
+            f"{{name='{unit}',positions='{names.positions(unit)}',keys={{{keys}}},places={{{places}}}}}"
         )
-    constants = {"FEED": names.turn("market_data"), "STEP": names.feed_step, "TURNS": names.turns}
+    return "\n".join(("local UNITS = {", ",\n".join(rows), "}\n"))
+
+
+def turn_slots(names: Names, topology: Topology) -> str:
+    """The turn order as Lua functions, for the look at the end of each commit.
+
+    Chains of comparisons, because a table with all names is dearer to make than all else in a commit.
+    """
+    slots: dict[str, list[str]] = {}
+    ranges, units = [], []
+    first = 1
+    for unit in topology.turn_order:
+        keys = [names.stream(place) for place in topology.inputs(unit)]
+        last = first + len(keys) - 1
+        for slot, key in enumerate(keys, first):
+            slots.setdefault(key, []).append(str(slot))
+        quoted = ",".join(f"'{key}'" for key in keys)
+        channel = names.turn(unit.reader)
+        ranges.append(f"if positions == '{names.positions(unit)}' then return {first}, {last} end")
+        units.append(
+            f"if slot <= {last} then return "
+            f"{{name='{unit}',channel='{channel}',first={first},keys={{{quoted}}}}} end"
+        )
+        first = last + 1
+    readers = [f"if key == '{key}' then return {{{','.join(own)}}} end" for key, own in slots.items()]
     lines = [
-        f"local LIMIT = {HINT_LIMIT}",
-        *(f"local {name} = '{value}'" for name, value in constants.items()),
+        f"local LIMIT, SLOTS = {HINT_LIMIT}, {first - 1}",
+        f"local FEED, STEP, TURNS = '{names.turn('market_data')}', '{names.feed_step}', '{names.turns}'",
+        *("local function slots_of(key)", *readers, "return {} end"),
+        *("local function slots_by(positions)", *ranges, "return 1, 0 end"),
+        *("local function unit_at(slot)", *units, "end\n"),
     ]
-    return "\n".join((*lines, "local UNITS = {", ",\n".join(rows), "}\n"))
+    return "\n".join(lines)
 
 
 HINT_LIMIT = 64

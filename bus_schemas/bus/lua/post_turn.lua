@@ -1,2 +1,4 @@
 -- The end of a post to the controls in lockstep; stands where post.lua says TURN.
-announce({ KEYS[1], last + 1 })
+local turns = turns_now()
+note_tip(turns, KEYS[1], last + 1)
+announce(turns)
