@@ -17,6 +17,9 @@ from bus_schemas.runtime.sensors import Counters
 from bus_schemas.settings.bus import RuntimeSettings
 from bus_schemas.topology import Place, Unit
 
+MOST_DETAIL = 500
+"""Characters of an error that are kept."""
+
 
 class Writer:
     """An owner that appends: keeps counter and tips in step with what is stored.
@@ -186,7 +189,7 @@ class UnitRunner(Writer):
                 for index, item in enumerate(items):
                     event = item.event
                     if event is None or index in given_up:
-                        error = item.error or given_up[index]
+                        error = given_up.get(index) or _one_line(item.error)
                         writes += self._bury(item, error, dead, max(1, failures[index]))
                         continue
                     outputs = self._decider.handle(event)
@@ -200,7 +203,7 @@ class UnitRunner(Writer):
                 failures[index] += 1
                 self._counters.retries += 1
                 if failures[index] >= self._attempts:
-                    given_up[index] = f"{type(error).__name__}: {error}"
+                    given_up[index] = _one_line(f"{type(error).__name__}: {error}")
                 self._forget()
             else:
                 return writes, dead
@@ -217,3 +220,8 @@ class UnitRunner(Writer):
         key = key_of(fields)
         outputs = self._decider.poisoned("*" if key == self.unit.part else key, origin, error)
         return self.written(outputs, origin, trace_of(origin))
+
+
+def _one_line(text: str) -> str:
+    """An error as a dead letter tells it: a decider's may be long, and hold what is no text."""
+    return " ".join(text.encode(errors="backslashreplace").decode().split())[:MOST_DETAIL]
