@@ -108,7 +108,7 @@ class Process:
                 if not isinstance(reason, Disconnected) or self._vitals.status != "waiting":
                     log.warning("reload", extra={"reason": str(reason)})
                 self._vitals.counters.reloads += 1
-                self._vitals.status = "waiting"
+                self._vitals.wait()
                 self._bus.reset()
                 self._work.forget()
                 self._pause(wait_s)

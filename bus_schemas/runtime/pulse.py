@@ -47,6 +47,12 @@ class Vitals:
         self.status = "ready"
         self.stepped = time.monotonic()  # edge: liveness
 
+    def wait(self) -> None:
+        """The server is away: not ready, but alive, so that nobody restarts us for its sake."""
+        self.units = ()
+        self.status = "waiting"
+        self.stepped = time.monotonic()  # edge: liveness
+
     @property
     def silence_s(self) -> float:
         """Seconds since the main loop last came round."""

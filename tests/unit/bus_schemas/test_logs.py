@@ -84,7 +84,9 @@ def test_levels(out: io.StringIO) -> None:
     assert [line["message"] for line in lines(out)] == ["yes"]
 
 
-def test_access_lines_are_for_debugging(out: io.StringIO) -> None:
+def test_access_lines_are_for_debugging(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a uvicorn server without an access log, in another test of this process, switches it off
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
     configure(out)
     logging.getLogger("uvicorn.access").info("GET /")
     assert lines(out) == []
