@@ -10,7 +10,7 @@ import redis
 
 from bus_schemas.bus.port import Bus, Commit, Entry, Lease, Owner, Snapshot, Turn
 from bus_schemas.bus.records import dead_fields, place_of
-from bus_schemas.bus.redis_link import Link, Script, lua, translated
+from bus_schemas.bus.redis_link import Link, Script, Subscription, lua, translated
 from bus_schemas.bus.redis_observer import RedisObserver, entries, flat, stream_tip, turn_table, with_turn
 from bus_schemas.errors import (
     BusError,
@@ -38,7 +38,7 @@ class RedisBus(RedisObserver, Bus):
         super().__init__(link, namespace, topology)
         self._lease_ms = lease_ms
         self._reading = link.client()
-        self._turns: Any = None
+        self._turns: Subscription | None = None
         self._scripts = {name: Script(lua(name)) for name in ("acquire", "renew", "release", "join")}
         self._commit = Script(with_turn("commit", self.names, topology))
         self._ask = Script(turn_table(self.names, topology) + lua("ask_turn"))
@@ -140,7 +140,7 @@ class RedisBus(RedisObserver, Bus):
     def read(self, after: Mapping[Place, int], limit: int, wait_s: float) -> list[Entry]:
         if not after:
             return []
-        keys = self._keys.streams(after)
+        keys = [self._keys.stream(place) for place in after]
         wait_ms = round(1000 * min(wait_s, self._link.longest_wait_s))
         blocking: tuple[Any, ...] = ("BLOCK", max(1, wait_ms)) if wait_s > 0 else ()
         ids = [f"{position}-0" for position in after.values()]
@@ -154,14 +154,14 @@ class RedisBus(RedisObserver, Bus):
     def commit(self, lease: Lease, commit: Commit) -> None:
         unit = lease.unit
         which = {place: n for n, place in enumerate(commit.first, 1)}
-        keys = [*self._keys.own(unit), *map(self.names.stream, which)]
+        keys = [*self._keys.own(unit), *map(self._keys.stream, which)]
         changed = [item for item in commit.state.items() if item[1] is not None]
         deleted = [key for key, value in commit.state.items() if value is None]
         args: list[Any] = [lease.fence, commit.counter, self._lease_ms, commit.dead_in_row, commit.journal]
         args += (len(which), len(commit.positions), len(changed), len(deleted), len(commit.writes))
         args.append(len(commit.dead))
         args += commit.first.values()
-        args += map(self.names.stream, commit.positions)
+        args += map(self._keys.stream, commit.positions)
         for place, position in commit.positions.items():
             args += (str(place), position)
         for item in changed:
@@ -194,14 +194,13 @@ class RedisBus(RedisObserver, Bus):
     def wait_turn(self, service: str, wait_s: float) -> Turn | None:
         with translated():
             if self._turns is None:
-                self._turns = self._reading.pubsub()
                 channels = [self.names.turn(spec.name) for spec in READERS if spec.service == service]
-                self._turns.subscribe(*channels)
-            message = self._turns.parse_response(block=False, timeout=wait_s)
-        if message is None or message[0] != b"message":
+                self._turns = self._reading.listen(channels)
+            message = self._turns.next(wait_s)
+        if message is None:
             return None
         try:
-            return self._hint(message[2])
+            return self._hint(message)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None  # not UTF-8: a broken entry, which the reader finds when it asks
 
@@ -230,14 +229,16 @@ class _Keys:
 
     def __init__(self, names: Names) -> None:
         self._names = names
+        self._streams: dict[Place, str] = {}
         self._places: dict[bytes, Place] = {}
         self._owned: dict[Unit, list[str]] = {}
 
-    def streams(self, places: Mapping[Place, int]) -> list[str]:
-        keys = [self._names.stream(place) for place in places]
-        if any(key.encode() not in self._places for key in keys):
-            self._places |= {key.encode(): place for key, place in zip(keys, places, strict=True)}
-        return keys
+    def stream(self, place: Place) -> str:
+        key = self._streams.get(place)
+        if key is None:
+            key = self._streams[place] = self._names.stream(place)
+            self._places[key.encode()] = place
+        return key
 
     def place(self, key: bytes) -> Place:
         known = self._places.get(key)

@@ -8,8 +8,7 @@ before means that the server was restarted and may have lost its tail, so the ca
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +19,12 @@ from redis.retry import Retry
 
 from bus_schemas.errors import BusError, ConfigurationError, Disconnected, Unreachable
 
+_LOST = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.InvalidResponse,
+    OSError,
+)
 _NOTHING_APPLIED = (
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
@@ -52,31 +57,40 @@ def lua(name: str) -> str:
     return (files("bus_schemas.bus") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn redis-py's errors into ours.
+class _Translation:
+    """What `translated` returns: a class, because a generator's context costs five times as much."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None:
+            self._raise(error)
+
+    def _raise(self, error: BaseException) -> None:
+        if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.AuthorizationError):
+            raise Unreachable(f"the server does not let us in: {error}") from error
+        if isinstance(error, _LOST):
+            raise Disconnected(str(error) or type(error).__name__) from error
+        if isinstance(error, redis.exceptions.ResponseError):
+            text = str(error)
+            if isinstance(error, _NOTHING_APPLIED) or text.split(" ", 1)[0] in _NOTHING_APPLIED_CODES:
+                raise Disconnected(text) from error
+            raise BusError(f"the server refused a command: {text}") from error
+
+
+_TRANSLATION = _Translation()
+
+
+def translated() -> _Translation:
+    """A context that turns redis-py's errors into ours.
 
     Raises:
         Disconnected: the call may or may not have been applied.
         Unreachable: wrong user or password.
         BusError: the server refused it for a reason that a reload does not mend.
     """
-    try:
-        yield
-    except (redis.exceptions.AuthenticationError, redis.exceptions.AuthorizationError) as error:
-        raise Unreachable(f"the server does not let us in: {error}") from error
-    except (
-        redis.exceptions.ConnectionError,
-        redis.exceptions.TimeoutError,
-        redis.exceptions.InvalidResponse,
-        OSError,
-    ) as error:
-        raise Disconnected(str(error) or type(error).__name__) from error
-    except redis.exceptions.ResponseError as error:
-        text = str(error)
-        if isinstance(error, _NOTHING_APPLIED) or text.split(" ", 1)[0] in _NOTHING_APPLIED_CODES:
-            raise Disconnected(text) from error
-        raise BusError(f"the server refused a command: {text}") from error
+    return _TRANSLATION
 
 
 class Client(redis.Redis):
@@ -100,6 +114,43 @@ class Client(redis.Redis):
         connection.send_packed_command((hiredis.pack_command(args),), check_health=False)
         return connection.read_response()
 
+    def listen(self, channels: Sequence[str]) -> Subscription:
+        """Subscribe, on a connection of its own."""
+        return Subscription(self.connection_pool, channels)
+
+
+class Subscription:
+    """What is published in some channels.
+
+    Args:
+        pool: gives the connection and takes it back.
+        channels: their names.
+    """
+
+    def __init__(self, pool: redis.ConnectionPool, channels: Sequence[str]) -> None:
+        self._pool = pool
+        self._connection: Any = pool.get_connection()
+        command: tuple[Any, ...] = ("SUBSCRIBE", *channels)
+        self._connection.send_packed_command((hiredis.pack_command(command),), check_health=False)
+
+    def next(self, wait_s: float) -> bytes | None:
+        """The next message; None after so many seconds without one.
+
+        Raises:
+            redis.exceptions.RedisError: the connection is lost, and maybe messages with it.
+        """
+        try:
+            told = self._connection.read_response(timeout=wait_s, disconnect_on_error=False)
+        except redis.exceptions.TimeoutError:
+            return None
+        message: bytes | None = told[2] if told[0] == b"message" else None
+        return message
+
+    def close(self) -> None:
+        """Give the connection back, closed: it can be used for nothing else."""
+        self._connection.disconnect()
+        self._pool.release(self._connection)
+
 
 class Link:
     """The connections of one process to one server process.
@@ -117,9 +168,9 @@ class Link:
         self.timeout_s = timeout_s
         self.longest_wait_s = 0.8 * timeout_s
         self._run_id = b""
-        self._clients: list[redis.Redis] = []
+        self._clients: list[Client] = []
 
-    def client(self) -> redis.Redis:
+    def client(self) -> Client:
         """A client with one connection of its own, which no other thread may use."""
         try:
             pool = redis.ConnectionPool.from_url(

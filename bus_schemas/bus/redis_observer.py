@@ -33,7 +33,7 @@ class RedisObserver(Observer):
         self.topology = topology
         self.names = Names(namespace)
         self._link = link
-        self._client: redis.Redis = link.client()
+        self._client = link.client()
         self._post = Script(lua("post").replace("--TURN--", ""))
         self._post_in_turn = Script(with_turn("post", self.names, topology))
 
