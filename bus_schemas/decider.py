@@ -123,6 +123,8 @@ class Keyed(Generic[S]):
     def drain(self) -> dict[str, bytes | None]:
         """Encoded values of the keys that changed since the last call."""
         out: dict[str, bytes | None] = {}
+        if not self._changed:
+            return out
         for key in sorted(self._changed):
             value = self._values.get(key)
             out[self._prefix + key] = None if value is None else msgspec.json.encode(value)

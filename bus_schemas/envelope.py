@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     @property
     def id(self) -> str:
         """`<stream>.<part>.<seq>`: unique in the namespace and the same in every run of one input."""
-        return f"{self.place.stream.value}.{self.place.part}.{self.seq}"
+        return f"{self.place.stream}.{self.place.part}.{self.seq}"
 
     @property
     def type(self) -> str:

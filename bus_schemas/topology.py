@@ -108,7 +108,7 @@ class Place(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     part: str
 
     def __str__(self) -> str:
-        return f"{self.stream.value}.{self.part}"
+        return f"{self.stream}.{self.part}"
 
 
 class Unit(msgspec.Struct, frozen=True, order=True, cache_hash=True):

@@ -96,7 +96,8 @@ class InlineRun:
                 waiting.discard(number)
                 continue
             before = dict(runner.tips)
-            runner.process(entries, self._limit)
+            if runner.process(entries, self._limit) == len(entries) < self._limit:
+                waiting.discard(number)
             waiting |= self._woken(runner, before)
 
     def _woken(self, writer: Writer, before: Mapping[Place, int]) -> set[int]:

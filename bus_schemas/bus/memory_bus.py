@@ -175,7 +175,12 @@ class MemoryBus(Bus):
         )
 
     def read(self, after: Mapping[Place, int], limit: int, wait_s: float) -> list[Entry]:  # noqa: ARG002
-        return [entry for place, position in after.items() for entry in self.range(place, position, limit)]
+        found: list[Entry] = []
+        for place, position in after.items():
+            stream = self.memory.streams.get(place)
+            if stream and stream[-1].seq > position:
+                found += self.range(place, position, limit)
+        return found
 
     def commit(self, lease: Lease, commit: Commit) -> None:
         stored = self._held(lease)

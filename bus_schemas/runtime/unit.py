@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bus_schemas import journal
@@ -68,12 +67,12 @@ class Writer:
 
     def roots(self, outputs: Sequence[Output]) -> list[Write]:
         """Outputs without a cause, encoded; each starts a trace that is a function of its id."""
-        ahead: Counter[Place] = Counter()
+        tips = dict(self.tips)
         writes = []
         for output in outputs:
             place = self._places[output.stream]
-            ahead[place] += 1
-            trace = trace_of(f"{place}.{self.tips[place] + ahead[place]}")
+            tips[place] += 1
+            trace = trace_of(f"{place}.{tips[place]}")
             writes += self.written((output,), "", trace)
         return writes
 
@@ -166,8 +165,10 @@ class UnitRunner(Writer):
             raise SequenceGap(f"{self.unit}: entries do not follow {self.positions}")
         items = arrange(entries, limit)
         writes, dead = self._decide(items)
-        corpses = {(letter.place, letter.seq) for letter in dead}
-        outcomes = [bool(dead) and (item.entry.place, item.entry.seq) in corpses for item in items]
+        outcomes = [False] * len(items)
+        if dead:
+            corpses = {(letter.place, letter.seq) for letter in dead}
+            outcomes = [(item.entry.place, item.entry.seq) in corpses for item in items]
         in_row = self._limit.check(self.dead_in_row, outcomes)
         self.commit(writes, self._decider.changes(), items, dead, in_row)
         counters = self._counters
@@ -179,7 +180,7 @@ class UnitRunner(Writer):
 
     def _decide(self, items: Sequence[Item]) -> tuple[list[Write], list[DeadLetter]]:
         """Run the batch; on a failure drop the memory and repeat it, at last without the event at fault."""
-        failures: Counter[int] = Counter()
+        failures: dict[int, int] = {}
         given_up: dict[int, str] = {}
         while True:
             writes: list[Write] = []
@@ -190,7 +191,7 @@ class UnitRunner(Writer):
                     event = item.event
                     if event is None or index in given_up:
                         error = given_up.get(index) or _one_line(item.error)
-                        writes += self._bury(item, error, dead, max(1, failures[index]))
+                        writes += self._bury(item, error, dead, failures.get(index, 1))
                         continue
                     outputs = self._decider.handle(event)
                     if outputs:
@@ -200,7 +201,7 @@ class UnitRunner(Writer):
             except Exception as error:
                 if items[index].event is None or index in given_up:
                     raise Poisoned(f"{self.unit} cannot even say that an event is dead: {error!r}") from error
-                failures[index] += 1
+                failures[index] = failures.get(index, 0) + 1
                 self._counters.retries += 1
                 if failures[index] >= self._attempts:
                     given_up[index] = _one_line(f"{type(error).__name__}: {error}")
