@@ -171,7 +171,7 @@ class PaperRun:
             others = beats.alive(bus)
             over = finished(bus)
         except Disconnected as error:
-            raise Unreachable(f"the server does not answer: {error}") from None
+            raise Unreachable(f"the server cannot be used: {error}") from None
         if others:
             names = ", ".join(f"{beat.service} (process {beat.pid} on {beat.host})" for beat in others)
             raise ConfigurationError(

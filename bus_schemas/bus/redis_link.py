@@ -70,6 +70,8 @@ class _Translation:
     def _raise(self, error: BaseException) -> None:
         if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.AuthorizationError):
             raise Unreachable(f"the server does not let us in: {error}") from error
+        if isinstance(error, redis.exceptions.NoPermissionError):
+            raise Unreachable(f"the server's user may not do what is needed: {error}") from error
         if isinstance(error, _LOST):
             raise Disconnected(str(error) or type(error).__name__) from error
         if isinstance(error, redis.exceptions.ResponseError):
@@ -87,7 +89,7 @@ def translated() -> _Translation:
 
     Raises:
         Disconnected: the call may or may not have been applied.
-        Unreachable: wrong user or password.
+        Unreachable: wrong user or password, or a user without the right.
         BusError: the server refused it for a reason that a reload does not mend.
     """
     return _TRANSLATION
@@ -131,7 +133,11 @@ class Subscription:
         self._pool = pool
         self._connection: Any = pool.get_connection()
         command: tuple[Any, ...] = ("SUBSCRIBE", *channels)
-        self._connection.send_packed_command((hiredis.pack_command(command),), check_health=False)
+        try:
+            self._connection.send_packed_command((hiredis.pack_command(command),), check_health=False)
+        except redis.exceptions.RedisError:
+            self.close()  # the pool has few, and counts every one that does not come back
+            raise
 
     def next(self, wait_s: float) -> bytes | None:
         """The next message; None after so many seconds without one.
