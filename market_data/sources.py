@@ -93,8 +93,9 @@ def _lines(file: DataFile, report: Report) -> Iterator[tuple[int, bytes]]:
     line = 0
     try:
         with _opened(file.path) as stream:
+            header = stream.readline()
             line = 1
-            if not _header_fits(file, stream.readline(), report):
+            if not _header_fits(file, header, report):
                 return
             for line, raw in enumerate(stream, 2):
                 if not raw.isspace():
