@@ -58,7 +58,7 @@ class Follower:
         self._tips_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Follow until told to stop; wait with backoff while the bus or the database is away."""
+        """Follow until told to stop, then to the end; wait with backoff while bus or database is away."""
         wait_s = BACKOFF_FIRST_S
         while not stop.is_set():
             observer = self._make_observer()
@@ -69,6 +69,7 @@ class Follower:
                     wait_s = BACKOFF_FIRST_S
                     if not moved:
                         stop.wait(self._poll_s)
+                self.drain(observer)
             except PositionMoved as reason:
                 log.info("another process writes this ledger", extra={"reason": str(reason)})
                 stop.wait(self._poll_s)
@@ -124,6 +125,17 @@ class Follower:
             with self._board.fleet() as (fleet, _):
                 fleet.ledger.caught_up = True
         return taken
+
+    def drain(self, observer: Observer) -> None:
+        """Take everything that is there now: a ledger that is stopped after the others is complete.
+
+        Raises:
+            PositionMoved, BusError: as for `step`.
+        """
+        tips = {place: observer.tip(place) for place in self._positions}
+        while any(self._positions[place] < tip for place, tip in tips.items()):
+            if not self.step(observer):
+                break
 
     def _watch_tips(self, observer: Observer) -> None:
         """A stream that ends before our position was cut off: begin again, which takes back the rest."""
