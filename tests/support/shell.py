@@ -146,25 +146,25 @@ class Running:
     """A process in the background, with what it says."""
 
     def __init__(self, command: list[str], world: World, environment: Mapping[str, str]) -> None:
-        self._out = tempfile.NamedTemporaryFile(dir=world.path)  # noqa: SIM115
-        self._err = tempfile.NamedTemporaryFile(dir=world.path)  # noqa: SIM115
-        self.process = subprocess.Popen(
-            command,
-            env=world.environment(**environment),
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=self._out.file,
-            stderr=self._err.file,
-            start_new_session=True,
-        )
+        self._said = Path(tempfile.mkdtemp(prefix="said-", dir=world.path))
+        with (self._said / "out").open("wb") as out, (self._said / "err").open("wb") as err:
+            self.process = subprocess.Popen(
+                command,
+                env=world.environment(**environment),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
 
     @property
     def stdout(self) -> str:
-        return Path(self._out.name).read_text()
+        return (self._said / "out").read_text()
 
     @property
     def stderr(self) -> str:
-        return Path(self._err.name).read_text()
+        return (self._said / "err").read_text()
 
     @property
     def said(self) -> str:
