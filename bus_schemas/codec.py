@@ -32,6 +32,8 @@ number that fills the memory when it is written out."""
 MAX_TIME = 2**53
 """Event times stay exact in every JSON reader and in Lua."""
 
+_MIN_TIME = -MAX_TIME
+
 _SYMBOL = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 _NAN = re.compile(rb"n(?:an|f)").search
@@ -124,7 +126,10 @@ def decode_body(type_: bytes, version: bytes, body: bytes) -> Body:
         decoded = decoder.decode(body) if current else _upcast(type_.decode(), version, body)
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
         raise CodecError(f"body of {_shown(type_)} v{_shown(version)}: {error}") from error
-    fault = _fault(decoded, not current or (type(decoded) not in _no_decimals and _suspect(body)))
+    suspect = not current or (type(decoded) not in _no_decimals and _suspect(body))
+    if not suspect and _MIN_TIME < decoded.time < MAX_TIME:
+        return decoded
+    fault = _fault(decoded, suspect)
     if fault:
         raise CodecError(f"body of {_shown(type_)} v{_shown(version)}: {fault}")
     return decoded
@@ -192,7 +197,7 @@ def _suspect(body: bytes) -> bool:
 
 def _fault(body: Body, suspect: bool) -> str:
     """What is wrong with the numbers of a body; empty if nothing is."""
-    if not -MAX_TIME < body.time < MAX_TIME:
+    if not _MIN_TIME < body.time < MAX_TIME:
         return "time is not a moment - at `$.time`"
     if suspect:
         for name in body.__struct_fields__:

@@ -182,4 +182,12 @@ def flat(values: list[Any]) -> dict[bytes, Any]:
 
 def entries(place: Place, rows: list[Any]) -> list[Entry]:
     """The server's rows of one stream. A row whose number is foreign to us has fraction digits."""
-    return [Entry(place, int(id_.partition(b"-")[0]), flat(fields)) for id_, fields in rows]
+    return [Entry(place, int(id_.partition(b"-")[0]), _named(fields)) for id_, fields in rows]
+
+
+def _named(row: list[Any]) -> dict[bytes, Any]:
+    """An entry's fields. One that a commit wrote has seven, and is spelled out: that takes half the time."""
+    if len(row) != 14:
+        return flat(row)
+    a, b, c, d, e, f, g, h, i, j, k, l, m, n = row  # noqa: E741
+    return {a: b, c: d, e: f, g: h, i: j, k: l, m: n}

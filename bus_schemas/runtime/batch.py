@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+
+import msgspec
 
 from bus_schemas.bus.port import Entry
 from bus_schemas.codec import decode
@@ -16,7 +17,7 @@ from bus_schemas.topology import STREAM_SPECS
 Order = tuple[int, int, str, int]
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One input of a batch: the event, or why it could not be decoded."""
 
     entry: Entry
