@@ -29,7 +29,7 @@ FOR_EVER_MS = 10**12
 SIGNALS_OFTEN: dict[str, dict[str, Any]] = {
     "strategy": {
         "decision_timeframe": "15m",
-        "bias_timeframe": "15m",
+        "bias_timeframe": "1h",
         "swing_length": 1,
         "bias_swing_length": 1,
         "warmup_bars": 20,

@@ -56,8 +56,8 @@ def run(quick: bool, fsyncs: Sequence[str]) -> list[Figure]:
 
 def _on(embedded: EmbeddedServer, fsync: str, quick: bool) -> list[Figure]:
     figures = []
-    rounds = 3 if quick else 7
-    for batch, events in ((1, 600 if quick else 1500), (100, 10_000 if quick else 30_000)):
+    rounds = 9 if quick else 25
+    for batch, events in ((1, 300), (100, 6_000)):
         bench = Loop(embedded, f"loop{batch}", batch, events)
         ours, bare, floor, xadd = in_turn(rounds, bench.ours, bench.bare, bench.floor, bench.xadd)
         bench.close()
