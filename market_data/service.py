@@ -66,7 +66,7 @@ class FeedWork:
         now = time.monotonic()  # edge: leases are renewed by the wall
         if now >= self._next_tick:
             self._own()
-            self._next_tick = now + self._tick_s
+            self._next_tick = now + self._ownership.next_look(self._tick_s)
         if self._steps is None or self._done or (self._vitals.blocked and not self._lockstep):
             time.sleep(READ_WAIT_S)  # edge: nothing to publish
         elif self._due():

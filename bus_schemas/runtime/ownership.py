@@ -10,6 +10,9 @@ from bus_schemas.errors import Fenced
 from bus_schemas.topology import Unit
 
 
+SOON_S = 0.05
+
+
 def preferred(unit: Unit, members: Sequence[str]) -> str:
     """The member that should own the unit: when one leaves, only its own units move."""
     return max(members, key=lambda member: hashlib.blake2b(f"{unit}|{member}".encode()).digest())
@@ -32,6 +35,7 @@ class Ownership:
         self._me = f"{owner.host}/{owner.slot}"
         self._everything = everything
         self.leases: dict[Unit, Lease] = {}
+        self._waiting = False
 
     def tick(self) -> tuple[list[Lease], list[Unit]]:
         """Say that we live, renew what we hold, give back what others should have, take what we should.
@@ -44,6 +48,7 @@ class Ownership:
         """
         won: list[Lease] = []
         lost: list[Unit] = []
+        self._waiting = False
         for reader in self._readers:
             members = self._bus.join(reader, self._owner)
             for unit in self._bus.topology.units(reader):
@@ -54,7 +59,9 @@ class Ownership:
                     lost.append(unit)
                 elif lease is None and mine:
                     fresh = self._bus.acquire(unit, self._owner)
-                    if fresh is not None:
+                    if fresh is None:
+                        self._waiting = True
+                    else:
                         self.leases[unit] = fresh
                         won.append(fresh)
         return won, lost
@@ -71,6 +78,10 @@ class Ownership:
         except Fenced:
             return False
         return True
+
+    def next_look(self, tick_s: float) -> float:
+        """Seconds until the next `tick`: soon, while another replica still holds what we should have."""
+        return min(SOON_S, tick_s) if self._waiting else tick_s
 
     def drop(self, unit: Unit) -> None:
         """Forget a lease that turned out not to be ours, or whose memory is to be loaded again."""

@@ -92,7 +92,7 @@ class DeciderWork:
         now = time.monotonic()  # edge: leases are renewed by the wall
         if now >= self._next_tick:
             self._own()
-            self._next_tick = now + self._tick_s
+            self._next_tick = now + self._ownership.next_look(self._tick_s)
         if self._vitals.blocked and not self._lockstep:
             time.sleep(READ_WAIT_S)  # edge: backpressure
         elif self._lockstep:
