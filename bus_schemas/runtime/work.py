@@ -123,8 +123,12 @@ class DeciderWork:
             time.sleep(READ_WAIT_S)  # edge: a standby waits for a lease
             return
         by_unit: dict[Unit, list[Entry]] = {}
-        for place, entries in groupby(self._bus.read(after, self._limit, READ_WAIT_S), key=_place):
-            by_unit.setdefault(self._reading[place].unit, []).extend(entries)
+        read = self._bus.read(after, self._limit, READ_WAIT_S)
+        if read and read[0].place is read[-1].place:
+            by_unit[self._reading[read[0].place].unit] = read
+        else:
+            for place, entries in groupby(read, key=_place):
+                by_unit.setdefault(self._reading[place].unit, []).extend(entries)
         for unit, batch in by_unit.items():
             self._process(unit, batch)
 
