@@ -9,7 +9,6 @@ from bus_schemas.bus.port import Bus, Lease, Owner
 from bus_schemas.errors import Fenced
 from bus_schemas.topology import Unit
 
-
 SOON_S = 0.05
 
 
