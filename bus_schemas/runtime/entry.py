@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,7 @@ def main(name: str, about: str, build: Build) -> int:
         if options.check:
             print("the configuration is right")  # noqa: T201
             return EXIT_OK
+        gc.freeze()  # what was imported stays: a full collection would stop the service for 36 ms
         return run()
     except CausewayError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201

@@ -63,7 +63,9 @@ call('HSET', KEYS[2], 'counter', counter, 'dead_in_row', ARGV[4])
 call('PEXPIRE', KEYS[1], ARGV[3])
 if inputs > 0 then call('HSET', KEYS[3], unpack(ARGV, at + 1, at + 2 * inputs)) end
 at = at + 2 * inputs
-for i = at + 1, at + 2 * changed, 2 do call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
+for i = at + 1, at + 2 * changed, 2000 do
+  call('HSET', KEYS[4], unpack(ARGV, i, math.min(i + 1999, at + 2 * changed)))
+end
 at = at + 2 * changed
 for i = at + 1, at + deleted do call('HDEL', KEYS[4], ARGV[i]) end
 at = at + deleted
