@@ -64,7 +64,13 @@ def paper(
         ),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Last candle's close; default the newest.")] = None,
-    pace: Annotated[str | None, typer.Option(help="lockstep, realtime, or x60 for sixty times that.")] = None,
+    pace: Annotated[
+        str | None,
+        typer.Option(
+            help="lockstep, realtime, or x60 for sixty times that; beyond some x1000 a moment of ours "
+            "is minutes of the market."
+        ),
+    ] = None,
     namespace: Namespace = None,
     redis: Redis = None,
     config: Config = None,

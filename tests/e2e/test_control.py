@@ -50,7 +50,13 @@ class Story:
         settings = config(
             world.path / "run.json",
             # at this pace a moment of ours is an hour of theirs
-            risk={"data_age_s": 1_000_000, "daily_loss_pct": 40, "drawdown_pct": 60, "loss_streak": 100},
+            risk={
+                "data_age_s": 1_000_000,
+                "unprotected_s": 1_000_000,
+                "daily_loss_pct": 40,
+                "drawdown_pct": 60,
+                "loss_streak": 100,
+            },
             bus={"lease_ms": 60_000},  # so that a dead risk is back only because its lease was freed
         )
         self.world = world

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from cli import supervisor
 from cli.report import Report
-from tests.support.shell import TRADED, World, config, short_data
+from tests.support.shell import TRADED, World, config, eventually, invoke, short_data
 
 KEYS = {
     *("candles", "gaps", "assessments", "signals", "orders", "refusals", "fills", "trades", "equity_start"),
@@ -147,3 +149,24 @@ def test_a_person_sees_a_table_and_nothing_is_left(world: World, arguments: tupl
 def test_a_report_can_be_piped_into_a_program(world: World, arguments: tuple[object, ...]) -> None:
     found = world.run(*arguments, "--in-process", "--json", "--symbols", "BTCUSDT", "--to", "2024-09-12")
     assert msgspec.json.decode(found.stdout)["candles"] == 192
+
+
+def test_a_service_that_keeps_dying_ends_the_run_and_leaves_its_logs(
+    world: World, arguments: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = world.path / "given-up"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    monkeypatch.setattr(supervisor, "BACKOFF_S", (0.0,))
+    nowhere = "postgresql://causeway:hunter2@127.0.0.1:1/ledger"
+    code, out, err = invoke(*arguments, "--json", env={"CAUSEWAY_HEALTH__DATABASE": nowhere})
+    assert (code, out) == (5, "")
+    assert "health died (exit code 6); restart now" in err
+    assert "error: health died 2 times in a row (exit code 6). Its last words: " in err
+    (log,) = own.glob("causeway-*/logs/health-0.log")
+    assert f"All of them are in {log}\n" in err
+    assert f"kept in {log.parent.parent}: " in err
+    assert "hunter2" not in err + log.read_text()
+    assert "Traceback" not in err + log.read_text()
+    assert list(own.glob("causeway-runs-*/*")) == []
+    eventually(lambda: not world.processes(), 5, "the end of every process")

@@ -180,6 +180,29 @@ def test_a_service_waits_for_its_server_and_outlives_its_death(world: World, ser
     assert len(replica.running.stderr.splitlines()) < 40, "a line for each attempt would fill the disk"
 
 
+def test_a_server_that_lost_its_last_moments_is_read_again_from_there(
+    world: World, server: EmbeddedServer
+) -> None:
+    server.start()
+    replica = Replica(world, server, "strategy")
+    replica.await_ready()
+    feed(a_bus(server), "first")
+    eventually(lambda: a_bus(server).dead_count(UNITS[0]) == 1, what="work")
+    end = server.append_only_file().stat().st_size
+    feed(a_bus(server), "lost", "lost")
+    eventually(lambda: a_bus(server).dead_count(UNITS[0]) == 3, what="more work")
+
+    server.kill()
+    with server.append_only_file().open("r+b") as log:
+        log.truncate(end)
+    server.start()
+    feed(a_bus(server), "other", "other")  # under the numbers of those that were lost
+    eventually(lambda: a_bus(server).dead_count(UNITS[0]) == 3, what="work after the loss")
+    letters = a_bus(server).dead_letters(UNITS[0])
+    assert [letter.fields[b"body"] for letter in letters] == [b"first", b"other", b"other"]
+    assert replica.running.end() == 0
+
+
 def test_a_waiting_service_ends_at_once(world: World, server: EmbeddedServer) -> None:
     replica = Replica(world, server, "risk")
     eventually(lambda: replica.get("/readyz")[0] == 503, what="waiting")

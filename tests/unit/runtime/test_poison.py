@@ -42,6 +42,13 @@ def test_risk_halts_the_symbol_or_everything_where_the_key_is_the_account(key: b
     assert bench.bus.dead_count(RISK) == 1
 
 
+def test_the_account_is_no_symbol() -> None:
+    bench = Bench(RISK)
+    bench.raw(EXECUTIONS, {**GARBAGE, b"key": b"MAIN"})
+    bench.work()
+    assert [key for key, _ in bench.wrote(ORDERS)] == ["*"]
+
+
 def test_an_entry_without_a_key_halts_everything() -> None:
     bench = Bench()
     bench.raw(CANDLES, GARBAGE)
