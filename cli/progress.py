@@ -7,7 +7,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
@@ -19,6 +19,10 @@ from market_data.plan import Plan
 LINE_EVERY_S = 5.0
 RATE_LOOKS = 10
 """Looks that the plain display's ETA is measured over: hydration is much faster than trading."""
+
+
+WIDE = 100
+"""Columns of a terminal from which on there is room for a bar beside the figures."""
 
 
 class Shown(NamedTuple):
@@ -69,14 +73,13 @@ class LiveProgress:
     """
 
     def __init__(self, console: Console) -> None:
+        bar = (BarColumn(20),) if console.width >= WIDE else ()
         self._bar = Bar(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} candles"),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
+            *bar,
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             TextColumn("ETA"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}"),
             console=console,
         )
         self._task: TaskID | None = None
@@ -92,7 +95,7 @@ class LiveProgress:
             self._bar.update(self._task, completed=shown.tally.counts[Candle], figures=figures(shown.tally))
 
     def say(self, sentence: str) -> None:
-        self._bar.console.print(f"[dim]{sentence}[/]", highlight=False)
+        self._bar.console.print(sentence, style="dim", highlight=False, markup=False, soft_wrap=True)
 
     def end(self) -> None:
         self._bar.stop()
