@@ -6,6 +6,7 @@ often, with entries so far away and so short-lived that the next candle finds no
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -61,52 +62,62 @@ def run(quick: bool, fsyncs: Sequence[str]) -> list[Figure]:
     """All figures of this benchmark, for each persistence."""
     figures = []
     for fsync in fsyncs[-1:] if quick else fsyncs:
-        orders: list[list[float]] = []
-        hops: list[list[float]] = []
         with server(fsync) as embedded:
-            for number in range(1 if quick else 3):
-                orders.append(candle_to_order(embedded.url, f"latency{number}", 8 if quick else 10))
-                hops.append(bare_hops(embedded.url, 3 if quick else 6))
-        what = f"candle to order, {RATE} bars/s, {fsync} (n={sum(map(len, orders))})"
+            rounds = [
+                measured(embedded.url, f"latency{number}", 8 if quick else 10)
+                for number in range(1 if quick else 3)
+            ]
+        count = sum(len(orders) for orders, _ in rounds)
         for name, share, aim in (("p50", 0.5, 2.0), ("p99", 0.99, None)):
             figures.append(
                 beside(
                     "latency",
-                    f"{what} {name}",
+                    f"candle to order, {RATE} bars/s, {fsync} (n={count}) {name}",
                     "ms",
-                    [quantile(found, share) for found in orders],
+                    [quantile(orders, share) for orders, _ in rounds],
                     f"four bare hops {name}",
-                    [quantile(found, share) for found in hops],
+                    [quantile(hops, share) for _, hops in rounds],
                     most=aim,
                 )
             )
     return figures
 
 
-def candle_to_order(url: str, namespace: str, seconds: float) -> list[float]:
-    """Milliseconds from each traded candle to the order that followed from it."""
-    settings = _settings(url, namespace)
-    with Stage(settings, SERVICES) as stage:
+def measured(url: str, namespace: str, seconds: float) -> tuple[list[float], list[float]]:
+    """Milliseconds from candle to order, and of bare hops.
+
+    A message takes its bare hops half-way between two candles, when the services wait for the next one.
+    """
+    with Stage(_settings(url, namespace), SERVICES) as stage, Chain(url, stamped=True) as chain:
         stage.until(lambda: bool(_candles(stage.bus)), 60, "the first candle")
-        began = time.monotonic()
-        stage.until(lambda: time.monotonic() - began > seconds, seconds + 1, "the time")
-        published = {event.trace: event.sent for event in _candles(stage.bus)}
-        commands = _events(stage.bus, Stream.COMMANDS)
+        hops = bare_hops(chain, _candles(stage.bus)[-1].sent / 1e6, seconds)
+        stage.supervisor.check()
+        orders = candle_to_order(stage.bus)
+    if len(orders) < 10:
+        raise RuntimeError(f"only {len(orders)} orders in {seconds} s: nothing to measure")
+    return orders, hops
+
+
+def candle_to_order(bus: Observer) -> list[float]:
+    """Milliseconds from each traded candle to the order that followed from it, by their commits."""
+    published = {event.trace: event.sent for event in _candles(bus)}
+    commands = _events(bus, Stream.COMMANDS)
     placed = [e for e in commands if isinstance(e.body, PlaceOrder) and e.cause.startswith("orders.")]
-    found = [(e.sent - published[e.trace]) / 1000 for e in placed if e.trace in published]
-    if len(found) < 10:
-        raise RuntimeError(f"only {len(found)} orders in {seconds} s: nothing to measure")
-    return found
+    return [(e.sent - published[e.trace]) / 1000 for e in placed if e.trace in published]
 
 
-def bare_hops(url: str, seconds: float) -> list[float]:
-    """Milliseconds from the first to the fourth bare XADD, message by message at the same rate."""
+def bare_hops(chain: Chain, candle: float, seconds: float) -> list[float]:
+    """Milliseconds from the first to the fourth bare XADD, one message a candle.
+
+    Args:
+        candle: wall time of any candle; the others follow at `RATE`.
+    """
     found = []
-    with Chain(url, stamped=True) as chain:
-        began = time.monotonic()
-        for number in range(round(RATE * seconds)):
-            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
-            found.append(chain.stamped())
+    until = time.time() + seconds
+    while (now := time.time()) < until:
+        phase = (now - candle) * RATE
+        time.sleep((math.floor(phase + 0.5) + 0.5 - phase) / RATE)
+        found.append(chain.stamped())
     return found
 
 

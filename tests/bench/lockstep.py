@@ -31,7 +31,7 @@ HISTORY_BARS = 1500
 
 def run(quick: bool, fsyncs: Sequence[str]) -> list[Figure]:
     """All figures of this benchmark, for each persistence."""
-    bars = 100 if quick else 400
+    bars = 100 if quick else 250
     rounds = 1 if quick else 3
     figures = []
     for fsync in fsyncs[-1:] if quick else fsyncs:
