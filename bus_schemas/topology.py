@@ -52,6 +52,9 @@ class ReaderSpec(msgspec.Struct, frozen=True):
         name: the reader's name; also the writer's name of the streams in `writes`.
         service: the process that it lives in.
         scope: `partition`: one unit per partition; `account`: one unit.
+        held: inputs that are taken one event time at a time, and only while nothing else waits for the
+            readers of the service. So the venue does not pass a bar before the order manager has
+            answered the one before it, however far behind both are.
     """
 
     name: str
@@ -59,6 +62,7 @@ class ReaderSpec(msgspec.Struct, frozen=True):
     scope: Literal["partition", "account"]
     reads: tuple[Stream, ...]
     writes: tuple[Stream, ...]
+    held: tuple[Stream, ...] = ()
 
 
 STREAMS: tuple[StreamSpec, ...] = (
@@ -74,7 +78,14 @@ STREAMS: tuple[StreamSpec, ...] = (
 )
 
 READERS: tuple[ReaderSpec, ...] = (
-    ReaderSpec("venue", "execution", "account", (Stream.COMMANDS, Stream.MARKS), (Stream.REPORTS,)),
+    ReaderSpec(
+        "venue",
+        "execution",
+        "account",
+        (Stream.COMMANDS, Stream.MARKS),
+        (Stream.REPORTS,),
+        held=(Stream.MARKS,),
+    ),
     ReaderSpec(
         "manager",
         "execution",

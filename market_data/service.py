@@ -54,7 +54,8 @@ class FeedWork:
         self._steps: Iterator[Step] | None = None
         self._next: Step | None = None
         self._pacer: Pacer | None = None
-        self._done = False
+        self._reached: dict[str, Progress] = {}
+        self._ready = self._done = False
         self._ask = True
         self._last = ""
 
@@ -67,7 +68,7 @@ class FeedWork:
         if now >= self._next_tick:
             self._own()
             self._next_tick = now + self._ownership.next_look(self._tick_s)
-        if self._steps is None or self._done or (self._vitals.blocked and not self._lockstep):
+        if not self._ready or self._done or (self._vitals.blocked and not self._lockstep):
             time.sleep(READ_WAIT_S)  # edge: nothing to publish
         elif self._due():
             self._publish()
@@ -87,8 +88,10 @@ class FeedWork:
             state |= self._writers[unit.part].load(lease)
         progress: dict[str, Progress] = restored(state)
         self._done = DONE in state
-        self._steps = self._feed.steps(progress)
-        self._next, self._last = None, ""
+        if self._steps is None or progress != self._reached:
+            # else go on where we are: to find the place again may take longer than a lease lasts
+            self._steps, self._next, self._reached = self._feed.steps(progress), None, progress
+        self._ready, self._last = True, ""
         self._pacer = Pacer(self._speed) if self._speed is not None else None
         self._ask = True
         log.info("feed", extra={"symbols": len(self._feed.symbols), "resumed": len(progress)})
@@ -107,8 +110,6 @@ class FeedWork:
         return wait <= READ_WAIT_S
 
     def _my_turn(self) -> bool:
-        if self._next is not None:
-            return True
         turn = None if self._ask else self._bus.wait_turn("market_data", SILENCE_S)
         self._ask = False
         if turn is None:
@@ -133,6 +134,8 @@ class FeedWork:
         except Reload:
             self.forget()
             raise
+        if step is not None:
+            self._reached[step.symbol] = step.progress
         self._next = None
         self._last = f"{part} {writer.counter}"
         counters = self._vitals.counters
@@ -142,7 +145,7 @@ class FeedWork:
     def forget(self) -> None:
         self._ownership.forget()
         self._writers.clear()
-        self._steps = self._next = None
+        self._ready = False
         self._next_tick = 0.0
 
     def finish(self) -> None:

@@ -53,6 +53,19 @@ def arrange(entries: Sequence[Entry], limit: int) -> list[Item]:
     return [item for order, item in merged if horizon is None or order <= horizon]
 
 
+def first_time(items: Sequence[Item]) -> list[Item]:
+    """The items of a batch's first event time. A broken one counts with its predecessor's time."""
+    first: int | None = None
+    for n, item in enumerate(items):
+        if item.event is None:
+            continue
+        if first is None:
+            first = item.event.body.time
+        elif item.event.body.time > first:
+            return list(items[:n])
+    return list(items)
+
+
 def _timed(items: Sequence[Item]) -> Iterator[tuple[Order, Item]]:
     place = items[0].entry.place
     rank = STREAM_SPECS[place.stream].rank

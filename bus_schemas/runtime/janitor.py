@@ -15,7 +15,7 @@ from bus_schemas.bus.redis_link import Link
 from bus_schemas.errors import BusError
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.settings import Settings
-from bus_schemas.topology import READERS, Place, Unit
+from bus_schemas.topology import READERS, Place, Stream, Unit
 
 log = logging.getLogger("causeway.janitor")
 
@@ -51,6 +51,19 @@ def sweep(bus: Bus, service: str, keep: int) -> int:
     for unit in _units(bus, service):
         gone += bus.trim_journal(unit, keep)
     return gone
+
+
+def hears_itself(service: str) -> bool:
+    """Whether what the service writes leads, over other readers, to something that it reads.
+
+    Such a service never waits for its readers: each of a circle would wait for the next.
+    """
+    reached: set[Stream] = set()
+    fresh = {stream for spec in READERS if spec.service == service for stream in spec.writes}
+    while fresh - reached:
+        reached |= fresh
+        fresh = {out for spec in READERS if reached.intersection(spec.reads) for out in spec.writes}
+    return any(reached.intersection(spec.reads) for spec in READERS if spec.service == service)
 
 
 def behind(bus: Bus, service: str) -> int:
@@ -92,9 +105,10 @@ class Janitor:
         link = Link(own.url.get_secret_value(), own.timeout_s)
         bus = RedisBus(link, own.namespace, self._settings.topology, own.lease_ms)
         rounds = 0
+        circular = hears_itself(self._service)
         while not self._stop.wait(PERIOD_S):
             try:
-                blocked = behind(bus, self._service) > own.backlog
+                blocked = not circular and behind(bus, self._service) > own.backlog
                 if blocked and not self._vitals.blocked:
                     log.warning("waiting for readers", extra={"backlog": own.backlog})
                 self._vitals.blocked = blocked

@@ -66,7 +66,8 @@ class Ownership:
         return won, lost
 
     def _anchor(self, unit: Unit) -> Unit:
-        return Unit(unit.reader, "") if self._everything else unit
+        """What is hashed: a service's readers of one part stay together, because they answer each other."""
+        return Unit(self._readers[0], "" if self._everything else unit.part)
 
     def _keep(self, lease: Lease, mine: bool) -> bool:
         if not mine:

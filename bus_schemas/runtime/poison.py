@@ -38,12 +38,9 @@ class DeadLetterLimit:
         for dead in outcomes:
             in_row = in_row + 1 if dead else 0
             if in_row >= self._in_row:
-                raise Poisoned(f"{in_row} events in a row could not be handled; look at the dead letters")
+                raise Poisoned(f"{in_row} events in a row could not be handled")
         self._recent.extend(outcomes)
         full = len(self._recent) == self._recent.maxlen
         if full and sum(self._recent) / len(self._recent) > self._share:
-            raise Poisoned(
-                f"{sum(self._recent)} of the last {len(self._recent)} events could not be handled; "
-                "look at the dead letters"
-            )
+            raise Poisoned(f"{sum(self._recent)} of the last {len(self._recent)} events could not be handled")
         return in_row

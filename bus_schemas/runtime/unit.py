@@ -10,7 +10,7 @@ from bus_schemas.codec import encode_body, head, key_of
 from bus_schemas.decider import Decider
 from bus_schemas.envelope import Output, trace_of
 from bus_schemas.errors import BusError, Poisoned, SequenceGap
-from bus_schemas.runtime.batch import Item, arrange
+from bus_schemas.runtime.batch import Item, arrange, first_time
 from bus_schemas.runtime.poison import DeadLetterLimit
 from bus_schemas.runtime.sensors import Counters
 from bus_schemas.settings.bus import RuntimeSettings
@@ -154,8 +154,12 @@ class UnitRunner(Writer):
                 return False
         return True
 
-    def process(self, entries: Sequence[Entry], limit: int) -> int:
+    def process(self, entries: Sequence[Entry], limit: int, one_time: bool = False) -> int:
         """Decide on a batch and commit it. Returns how many entries were taken.
+
+        Args:
+            limit: the cap that the entries were read with.
+            one_time: take only those of the first event time.
 
         Raises:
             Reload: drop this unit and load again.
@@ -164,12 +168,21 @@ class UnitRunner(Writer):
         if not self.follows(entries):
             raise SequenceGap(f"{self.unit}: entries do not follow {self.positions}")
         items = arrange(entries, limit)
+        if one_time:
+            items = first_time(items)
         writes, dead = self._decide(items)
         outcomes = [False] * len(items)
         if dead:
             corpses = {(letter.place, letter.seq) for letter in dead}
             outcomes = [(item.entry.place, item.entry.seq) in corpses for item in items]
-        in_row = self._limit.check(self.dead_in_row, outcomes)
+        try:
+            in_row = self._limit.check(self.dead_in_row, outcomes)
+        except Poisoned as limit_passed:
+            last = dead[-1]
+            raise Poisoned(
+                f"{self.unit}: {limit_passed}, the last {last.place}.{last.seq}: {last.error}. None of this "
+                "batch was moved past: mend what is wrong and start again."
+            ) from None
         self.commit(writes, self._decider.changes(), items, dead, in_row)
         counters = self._counters
         counters.events += len(items)

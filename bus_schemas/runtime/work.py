@@ -17,12 +17,14 @@ from bus_schemas.runtime.ownership import Ownership
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.runtime.unit import UnitRunner
 from bus_schemas.settings import Settings
-from bus_schemas.topology import READERS, Place, Unit
+from bus_schemas.topology import READER_SPECS, READERS, Place, Unit
 
 log = logging.getLogger("causeway.runtime")
 
 READ_WAIT_S = 0.25
 """Longest wait for new entries; SIGTERM is seen after it."""
+HELD_LIMIT = 32
+"""Most entries of a stream in one read where held ones may be put back: they are read again."""
 AGAIN_S = 0.01
 """Wait before a unit that failed twice in a row is loaded again; doubled from then on."""
 SILENCE_S = 0.1
@@ -75,6 +77,8 @@ class DeciderWork:
         self._counters = vitals.counters
         self._lockstep = settings.bus.lockstep
         self._limit = settings.bus.batch
+        if not self._lockstep and any(READER_SPECS[reader].held for reader in _readers(service)):
+            self._limit = min(self._limit, HELD_LIMIT)
         self._delay_s = settings.runtime.delay_ms / 1000
         self._ownership = Ownership(bus, _readers(service), owner)
         self._runners: dict[Unit, UnitRunner] = {}
@@ -122,15 +126,18 @@ class DeciderWork:
         if not after:
             time.sleep(READ_WAIT_S)  # edge: a standby waits for a lease
             return
-        by_unit: dict[Unit, list[Entry]] = {}
         read = self._bus.read(after, self._limit, READ_WAIT_S)
-        if read and read[0].place is read[-1].place:
-            by_unit[self._reading[read[0].place].unit] = read
-        else:
-            for place, entries in groupby(read, key=_place):
-                by_unit.setdefault(self._reading[place].unit, []).extend(entries)
+        by_unit: dict[Unit, list[Entry]] = {}
+        held: dict[Unit, list[Entry]] = {}
+        for place, entries in groupby(read, key=_place):
+            unit = self._reading[place].unit
+            waits = place.stream in READER_SPECS[unit.reader].held
+            (held if waits else by_unit).setdefault(unit, []).extend(entries)
         for unit, batch in by_unit.items():
             self._process(unit, batch)
+        if not by_unit:
+            for unit, batch in held.items():
+                self._process(unit, batch, one_time=True)
 
     def _take_turn(self) -> None:
         turn = None if self._ask else self._bus.wait_turn(self._service, SILENCE_S)
@@ -144,12 +151,12 @@ class DeciderWork:
         if asked or runner.follows(turn.entries):  # a hint may be old; in an answer a hole is a hole
             self._process(runner.unit, turn.entries)
 
-    def _process(self, unit: Unit, entries: list[Entry]) -> None:
+    def _process(self, unit: Unit, entries: list[Entry], one_time: bool = False) -> None:
         if self._delay_s:
             time.sleep(random.uniform(0, self._delay_s))  # edge: a test aid that must not change anything
         began = time.perf_counter_ns()  # edge: measures itself
         try:
-            self._runners[unit].process(entries, self._limit)
+            self._runners[unit].process(entries, self._limit, one_time)
         except Disconnected:
             raise
         except Reload as reason:
