@@ -159,6 +159,16 @@ def test_members_come_and_go(world: World) -> None:
     assert bus.join("strategy", owner("b")) == ["h/b"]
 
 
+def test_a_member_seen_in_the_future_is_dropped(redis_world: RedisWorld) -> None:
+    """The server's clock was set back: by its scores the dead would live until it catches up."""
+    bus = redis_world.bus()
+    for slot in ("a", "b"):
+        bus.join("strategy", owner(slot))
+        redis_world.silence("strategy", owner(slot), -3600)
+    assert bus.join("strategy", owner("a")) == ["h/a"]
+    assert bus.join("strategy", owner("b")) == ["h/a", "h/b"]
+
+
 def test_a_silent_member_is_dropped(world: World) -> None:
     bus = world.bus()
     for slot in ("a", "b", "c"):
