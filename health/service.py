@@ -31,22 +31,23 @@ from health.watcher import GroupsFactory, Watcher
 
 log = logging.getLogger("causeway.health")
 
-LOOK_S = 0.2
+LOOK_S = 0.05
+"""A signal is seen after it."""
 
 
 def run(
     settings: Settings,
     observer_factory: ObserverFactory,
-    stop: threading.Event,
+    stopped: Callable[[], bool],
     groups_factory: GroupsFactory | None = None,
     on_serving: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until `stop` is set, then end all threads within `runtime.shutdown_s`.
+    """Serve until `stopped()`, then end all threads within `runtime.shutdown_s`.
 
     Args:
         observer_factory: a view of the bus with connections of its own; called by each thread, and
             again after a lost connection.
-        stop: set by whoever ends the process.
+        stopped: whether to end; asked all the time by the calling thread.
         groups_factory: `lambda: health.monitor.groups_for(settings)`; None on the memory bus.
         on_serving: told the URL once it answers. It is logged as well.
 
@@ -62,7 +63,7 @@ def run(
         listening.close()
         raise
     try:
-        _Service(settings, observer_factory, groups_factory, engine, listening).run(stop, on_serving)
+        _Service(settings, observer_factory, groups_factory, engine, listening).run(stopped, on_serving)
     finally:
         listening.close()
         engine.dispose()
@@ -78,10 +79,11 @@ def build(settings: Settings) -> Callable[[], int]:
         )
 
     def serve() -> int:
-        stop = threading.Event()
+        signals: list[int] = []
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: stop.set())
-        run(settings, observe, stop, lambda: groups_for(settings))
+            # a note, and nothing that waits for a lock: the main thread may hold it right now
+            signal.signal(number, lambda number, _frame: signals.append(number))
+        run(settings, observe, lambda: bool(signals), lambda: groups_for(settings))
         return EXIT_OK
 
     return serve
@@ -149,7 +151,7 @@ class _Service:
         self._ending = threading.Event()
         self._fault: BaseException | None = None
 
-    def run(self, stop: threading.Event, on_serving: Callable[[str], None] | None) -> None:
+    def run(self, stopped: Callable[[], bool], on_serving: Callable[[str], None] | None) -> None:
         threads = [
             self._thread("ledger", lambda: self._follower.run(self._ending)),
             self._thread("watcher", lambda: self._watcher.run(self._ending)),
@@ -160,22 +162,22 @@ class _Service:
         try:
             for thread in threads:
                 thread.start()
-            self._serve(stop, url, on_serving)
+            self._serve(stopped, url, on_serving)
         finally:
             self._end(threads)
         if self._fault is not None:
             raise self._fault
 
-    def _serve(self, stop: threading.Event, url: str, on_serving: Callable[[str], None] | None) -> None:
+    def _serve(self, stopped: Callable[[], bool], url: str, on_serving: Callable[[str], None] | None) -> None:
         told = False
-        while not stop.is_set() and self._fault is None:
+        while not stopped() and self._fault is None:
             if self._server.started and not told:
                 told = True
                 self._watcher.status = "ready"
                 log.info("serving", extra={"url": url})
                 if on_serving is not None:
                     on_serving(url)
-            stop.wait(LOOK_S if told else 0.01)
+            time.sleep(LOOK_S if told else 0.01)  # edge: until the next look
 
     def _end(self, threads: list[threading.Thread]) -> None:
         """Stop every thread; together they have the shutdown budget."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -66,6 +68,18 @@ def test_the_page_in_a_real_browser(tmp_path: Path, empty: bool) -> None:
         for shown in ("BTCUSDT", "10,166.40", "<polyline", "max positions", "no break", "reduce only"):
             assert shown in dom
         assert "position unprotected" in dom
+        assert ">2.4</td>" in dom
+        assert ">-2.4<" not in dom, "the side says that it is short"
+        _is_stepped(dom)
+
+
+def _is_stepped(dom: str) -> None:
+    """Between two snapshots equity stays what it was: no slope may suggest a slow change."""
+    line = re.search(r'<polyline points="([^"]*)"', dom)
+    assert line is not None
+    points = [tuple(map(float, point.split(","))) for point in line[1].split()]
+    assert len(points) > 2
+    assert all(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(points))
 
 
 def _browse(url: str, profile: Path, *what: str) -> str:

@@ -100,7 +100,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         settings = settings_for(tmp_path, health={"port": port})
         with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port}.*in use"):
-            run(settings, lambda: MemoryBus(settings.topology), threading.Event())
+            run(settings, lambda: MemoryBus(settings.topology), threading.Event().is_set)
 
 
 def test_a_schema_that_is_behind_is_a_clear_error(tmp_path: Path, postgres_url: str) -> None:
@@ -108,7 +108,7 @@ def test_a_schema_that_is_behind_is_a_clear_error(tmp_path: Path, postgres_url: 
     for database in (postgres_url, f"sqlite:///{tmp_path}/own.db"):
         settings = settings_for(tmp_path, health={"database": database, "migrate": "never"})
         with pytest.raises(ConfigurationError, match=r"python migrate_schema\.py"):
-            run(settings, lambda: memory, threading.Event())
+            run(settings, lambda: memory, threading.Event().is_set)
     settings = settings_for(tmp_path, health={"database": postgres_url, "migrate": "always"})
     running = Running(settings, lambda: memory)
     assert httpx.get(running.url + "/healthz").status_code == 200
@@ -119,7 +119,7 @@ def test_a_schema_that_is_behind_is_a_clear_error(tmp_path: Path, postgres_url: 
 def test_an_unreachable_ledger_is_a_clear_error(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, health={"database": "postgresql://127.0.0.1:1/x"})
     with pytest.raises(Unreachable, match="cannot be reached"):
-        run(settings, lambda: MemoryBus(Topology()), threading.Event())
+        run(settings, lambda: MemoryBus(Topology()), threading.Event().is_set)
 
 
 def test_a_thread_that_fails_ends_the_service(tmp_path: Path) -> None:

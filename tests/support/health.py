@@ -45,7 +45,7 @@ class Running:
 
         def work() -> None:
             try:
-                run(settings, make, self.stop, maker, self._served.append)
+                run(settings, make, self.stop.is_set, maker, self._served.append)
             except BaseException as error:
                 self.error = error
 
