@@ -7,7 +7,7 @@ reported at once. Secrets come from the environment or the file and are never pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from bus_schemas.settings.execution import ExecutionSettings, PaperSettings
 from bus_schemas.settings.health import HealthSettings
 from bus_schemas.settings.market_data import MarketDataSettings
 from bus_schemas.settings.risk import RiskSettings
+from bus_schemas.settings.section import Section
 from bus_schemas.settings.sources import (
     PREFIX,
     child_environment,
@@ -121,10 +122,8 @@ def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     try:
         settings = Settings(**merged)
     except ValidationError as error:
-        faults += [
-            _sentence(dict(fault), sources)
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        found = _errors(error)
+        faults += [_sentence(fault, sources) for fault in (*found, *_behind(found, merged))]
     if faults:
         raise ConfigurationError("the configuration is wrong:\n  - " + "\n  - ".join(faults))
     return settings
@@ -161,6 +160,26 @@ def _instrument(symbol: str, terms: Any) -> Instrument:
     if instrument.symbol != symbol or not (symbol.isascii() and symbol.isalnum()):
         raise ValueError(f"instrument {symbol}: the symbol is the table's name, in letters and digits")
     return instrument
+
+
+def _errors(error: ValidationError) -> list[dict[str, Any]]:
+    return [dict(e) for e in error.errors(include_url=False, include_input=False, include_context=False)]
+
+
+def _behind(found: Sequence[dict[str, Any]], merged: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The contradictions that pydantic did not look for, since another field of the section is broken."""
+    broken: dict[str, set[str]] = {}
+    for fault in found:
+        if len(fault["loc"]) > 1:
+            broken.setdefault(fault["loc"][0], set()).add(fault["loc"][1])
+    for name, fields in broken.items():
+        section = Settings.model_fields[name].annotation
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            continue
+        try:
+            section.validate_sound(merged[name], fields)
+        except ValidationError as error:
+            yield from (fault | {"loc": (name, *fault["loc"])} for fault in _errors(error))
 
 
 def _sentence(fault: dict[str, Any], sources: Sequence[tuple[str, Mapping[str, Any]]]) -> str:

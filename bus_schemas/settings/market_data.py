@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from bus_schemas.errors import ConfigurationError
-from bus_schemas.settings.section import Section, spelled
+from bus_schemas.settings.section import Contradiction, Section, spelled
 from bus_schemas.timeframes import iso, parse_time
 
 Symbol = Annotated[str, spelled(r"[A-Z0-9]{2,32}", "capital letters and digits, such as BTCUSDT")]
@@ -57,11 +58,12 @@ class MarketDataSettings(Section):
     def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted(set(value)))
 
-    @model_validator(mode="after")
-    def _in_order(self) -> MarketDataSettings:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Of the moments, which follow each other."""
         moments = [(name, getattr(self, name)) for name in ("start", "trade_from", "end")]
         given = [(name, time) for name, time in moments if time is not None]
         for (before, early), (after, late) in pairwise(given):
             if early > late or (early == late and after == "end"):
-                raise ValueError(f"{before} ({iso(early)}) must come before {after} ({iso(late)})")
-        return self
+                yield Contradiction(
+                    (before, after), f"{before} ({iso(early)}) must come before {after} ({iso(late)})"
+                )

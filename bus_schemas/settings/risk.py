@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from bus_schemas.settings.section import Section
+from bus_schemas.settings.section import Contradiction, Section
 
 Percent = Annotated[Decimal, Field(gt=0, le=100, allow_inf_nan=False)]
 
@@ -67,52 +67,57 @@ class RiskSettings(Section):
         60, ge=1, description="Event time that a position may be without a live stop before its symbol halts."
     )
 
-    @model_validator(mode="after")
-    def _consistent(self) -> RiskSettings:
-        faults = tuple(self._contradictions())
-        if faults:
-            raise ValueError("the limits contradict each other: " + "; ".join(faults))
-        return self
+    heading: ClassVar[str] = "the limits contradict each other: "
 
-    def _contradictions(self) -> Iterator[str]:
-        """One sentence for each pair of limits of which one can never hold or never matter."""
+    def contradictions(self) -> Iterator[Contradiction]:
+        """One for each pair of limits of which one can never hold or never matter."""
         if self.total_margin_halt_pct <= self.total_margin_pct:
-            yield (
+            yield Contradiction(
+                ("total_margin_halt_pct", "total_margin_pct"),
                 f"total_margin_halt_pct ({self.total_margin_halt_pct}) must be above total_margin_pct "
-                f"({self.total_margin_pct}), or using the budget halts the account"
+                f"({self.total_margin_pct}), or using the budget halts the account",
             )
         if self.position_margin_pct > self.total_margin_pct:
-            yield (
+            yield Contradiction(
+                ("position_margin_pct", "total_margin_pct"),
                 f"position_margin_pct ({self.position_margin_pct}) must not be above total_margin_pct "
-                f"({self.total_margin_pct})"
+                f"({self.total_margin_pct})",
             )
-        if self.risk_per_trade_pct >= self.daily_loss_pct:
-            yield (
-                f"risk_per_trade_pct ({self.risk_per_trade_pct}) must be below daily_loss_pct "
-                f"({self.daily_loss_pct}), or one stopped trade ends the day"
-            )
-        if self.daily_loss_pct >= self.drawdown_pct:
-            yield (
-                f"daily_loss_pct ({self.daily_loss_pct}) must be below drawdown_pct ({self.drawdown_pct}), "
-                "or the daily limit never acts"
-            )
-        if self.risk_per_trade_pct > self.position_margin_pct:
-            yield (
-                f"risk_per_trade_pct ({self.risk_per_trade_pct}) must not be above position_margin_pct "
-                f"({self.position_margin_pct}), or a position is liquidated before its stop"
-            )
+        yield from self._loss_contradictions()
         yield from self._notional_contradictions()
 
-    def _notional_contradictions(self) -> Iterator[str]:
+    def _loss_contradictions(self) -> Iterator[Contradiction]:
+        if self.risk_per_trade_pct >= self.daily_loss_pct:
+            yield Contradiction(
+                ("risk_per_trade_pct", "daily_loss_pct"),
+                f"risk_per_trade_pct ({self.risk_per_trade_pct}) must be below daily_loss_pct "
+                f"({self.daily_loss_pct}), or one stopped trade ends the day",
+            )
+        if self.daily_loss_pct >= self.drawdown_pct:
+            yield Contradiction(
+                ("daily_loss_pct", "drawdown_pct"),
+                f"daily_loss_pct ({self.daily_loss_pct}) must be below drawdown_pct ({self.drawdown_pct}), "
+                "or the daily limit never acts",
+            )
+        if self.risk_per_trade_pct > self.position_margin_pct:
+            yield Contradiction(
+                ("risk_per_trade_pct", "position_margin_pct"),
+                f"risk_per_trade_pct ({self.risk_per_trade_pct}) must not be above position_margin_pct "
+                f"({self.position_margin_pct}), or a position is liquidated before its stop",
+            )
+
+    def _notional_contradictions(self) -> Iterator[Contradiction]:
         reachable = self.total_margin_pct * self.leverage
         if self.total_notional_pct > reachable:
-            yield (
+            yield Contradiction(
+                ("total_notional_pct", "total_margin_pct", "leverage"),
                 f"total_notional_pct ({self.total_notional_pct}) can never be reached: total_margin_pct "
-                f"times leverage is {reachable}"
+                f"times leverage is {reachable}",
             )
         single = self.position_margin_pct * self.leverage
         if single > self.total_notional_pct:
-            yield (
+            yield Contradiction(
+                ("position_margin_pct", "leverage", "total_notional_pct"),
                 f"position_margin_pct times leverage ({single}) must not be above total_notional_pct "
-                f"({self.total_notional_pct}), or a full position is always refused"
+                f"({self.total_notional_pct}), or a full position is always refused",
             )

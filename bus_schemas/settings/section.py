@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args, get_origin
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 
 def spelled(pattern: str, words: str) -> AfterValidator:
@@ -23,6 +24,13 @@ def spelled(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+class Contradiction(NamedTuple):
+    """Settings of one section that are each allowed, but not together; and a sentence about it."""
+
+    fields: tuple[str, ...]
+    sentence: str
+
+
 class Section(BaseModel):
     """A group of settings. Unknown keys are refused; values do not change after the start.
 
@@ -32,6 +40,31 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True, allow_inf_nan=False
     )
+
+    heading: ClassVar[str] = ""
+    """What stands before the contradictions of this section."""
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """All of them; each names every field that it looks at."""
+        yield from ()
+
+    @classmethod
+    def validate_sound(cls, values: Mapping[str, Any], broken: Collection[str]) -> None:
+        """Look for contradictions where fields are broken: among the others only.
+
+        Raises:
+            ValidationError: there are some.
+        """
+        sound = {name: value for name, value in values.items() if name not in broken}
+        cls.model_validate(sound, context={"broken": broken})
+
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Self:
+        broken = (info.context or {}).get("broken", ())
+        found = [found.sentence for found in self.contradictions() if not set(found.fields) & set(broken)]
+        if found:
+            raise ValueError(self.heading + "; ".join(found))
+        return self
 
     @field_validator("*", mode="before")
     @classmethod

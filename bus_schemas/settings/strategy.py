@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from bus_schemas.settings.section import Section
+from bus_schemas.settings.section import Contradiction, Section
 from bus_schemas.timeframes import TIMEFRAMES, length
 
 
@@ -51,25 +52,39 @@ class StrategySettings(Section):
     target_reach_r: float = Field(1.5, ge=0, le=50, description="How far beyond liquidity may lie, in R.")
     expiry_bars: int = Field(24, ge=1, le=1000, description="Decision candles until an entry expires.")
 
-    @model_validator(mode="after")
-    def _nested(self) -> StrategySettings:
-        names = (self.entry_timeframe, self.decision_timeframe, self.bias_timeframe)
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Of the timeframes, and of distances and lengths that depend on each other."""
+        yield from self._timeframe_contradictions()
+        if self.min_stop_atr > self.max_stop_atr:
+            yield Contradiction(
+                ("min_stop_atr", "max_stop_atr"),
+                "min_stop_atr is above max_stop_atr: every stop would be refused",
+            )
+        if self.first_target_r >= self.second_target_r:
+            yield Contradiction(
+                ("first_target_r", "second_target_r"), "first_target_r must be below second_target_r"
+            )
+        if self.min_room_r > self.first_target_r:
+            yield Contradiction(
+                ("min_room_r", "first_target_r"),
+                "min_room_r is above first_target_r: the first target must have room",
+            )
+        if max(self.atr_period, 2 * self.swing_length + 1, 2 * self.bias_swing_length + 1) > self.warmup_bars:
+            yield Contradiction(
+                ("atr_period", "swing_length", "bias_swing_length", "warmup_bars"),
+                "warmup_bars is below what atr_period or a swing needs",
+            )
+
+    def _timeframe_contradictions(self) -> Iterator[Contradiction]:
+        fields = ("entry_timeframe", "decision_timeframe", "bias_timeframe")
+        names: tuple[str, ...] = tuple(getattr(self, field) for field in fields)
         unknown = [name for name in names if name not in TIMEFRAMES]
         if unknown:
-            raise ValueError(f"unknown timeframe {', '.join(unknown)}; known are {', '.join(TIMEFRAMES)}")
+            known = ", ".join(TIMEFRAMES)
+            yield Contradiction(fields, f"unknown timeframe {', '.join(unknown)}; known are {known}")
+            return
         entry, decision, bias = (length(name) for name in names)
         if not entry <= decision <= bias or decision % entry or bias % decision:
-            raise ValueError("timeframes must be ENTRY,DECISION,BIAS, each a multiple of the one before")
-        return self
-
-    @model_validator(mode="after")
-    def _consistent(self) -> StrategySettings:
-        if self.min_stop_atr > self.max_stop_atr:
-            raise ValueError("min_stop_atr is above max_stop_atr: every stop would be refused")
-        if self.first_target_r >= self.second_target_r:
-            raise ValueError("first_target_r must be below second_target_r")
-        if self.min_room_r > self.first_target_r:
-            raise ValueError("min_room_r is above first_target_r: the first target must have room")
-        if max(self.atr_period, 2 * self.swing_length + 1, 2 * self.bias_swing_length + 1) > self.warmup_bars:
-            raise ValueError("warmup_bars is below what atr_period or a swing needs")
-        return self
+            yield Contradiction(
+                fields, "timeframes must be ENTRY,DECISION,BIAS, each a multiple of the one before"
+            )

@@ -95,6 +95,36 @@ def test_all_faults_of_all_sources_at_once(monkeypatch: pytest.MonkeyPatch, tmp_
     assert next(f for f in found if f.startswith("market_data")).endswith("(option)")
 
 
+def test_contradictions_show_beside_a_broken_field_of_their_section() -> None:
+    wrong = {
+        "risk": {"loss_streak": 0, "extra": 1, "daily_loss_pct": 20, "total_margin_pct": 99},
+        "strategy": {"swing_length": "x", "min_stop_atr": 9, "warmup_bars": 1, "bias_timeframe": "7h"},
+        "market_data": {"start": "soon", "trade_from": "2024-02-01", "end": "2024-01-01"},
+    }
+    found = "\n".join(faults(None, wrong))
+    for sentence in (
+        "risk.loss_streak: ",
+        "risk.extra: ",
+        "risk: the limits contradict each other: total_margin_halt_pct (95) must be above total_margin_pct",
+        "daily_loss_pct (20) must be below drawdown_pct (15)",
+        "strategy.swing_length: ",
+        "strategy: unknown timeframe 7h",
+        "min_stop_atr is above max_stop_atr",
+        "market_data.start: ",
+        "market_data: trade_from (2024-02-01T00:00:00Z) must come before end",
+    ):
+        assert found.count(sentence) == 1, (sentence, found)
+
+
+def test_a_broken_field_contradicts_nothing() -> None:
+    """Neither what it says nor the default in its place is compared with anything."""
+    found = faults(None, {"risk": {"drawdown_pct": "much", "daily_loss_pct": 20}})
+    assert len(found) == 1
+    assert found[0].startswith("risk.drawdown_pct: ")
+    wrong = faults(None, {"strategy": {"swing_length": 0, "warmup_bars": 1}})
+    assert len(wrong) == 1
+
+
 def test_precedence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = config(tmp_path, "[bus]\nbatch = 1\nlease_ms = 1001\npartitions = 3\n")
     monkeypatch.setenv("CAUSEWAY_BUS__BATCH", "2")
