@@ -20,7 +20,7 @@ _number = re.compile(
     r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?"
 ).fullmatch
 _LOWEST, _HIGHEST = Decimal("1e-12"), Decimal("1e12")
-_MOST_VOLUME = 1e18
+_MOST_VOLUME = 1e15
 _EARLIEST = parse_time("2009-01-03")
 _LATEST = parse_time("2100-01-01")
 

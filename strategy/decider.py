@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -19,6 +18,9 @@ from strategy.assess import Case, assess
 from strategy.plan import Plan
 from strategy.signal_ids import signal_id
 from strategy.smc.engine import Parameters, SmcEngine
+
+MOST = 1e15
+"""Largest price and volume of a candle. Sums and ranges of such stay finite, which JSON state must be."""
 
 
 class Feed(msgspec.Struct):
@@ -199,8 +201,8 @@ class StrategyDecider(Decider):
 
 def _check_prices(candle: Candle) -> None:
     low, high = candle.low, candle.high
-    sound = low <= candle.open <= high and low <= candle.close <= high and candle.volume >= 0
-    if not sound or not math.isfinite(high - low) or not math.isfinite(candle.volume):
+    sound = -MOST <= low <= candle.open <= high <= MOST and low <= candle.close <= high
+    if not sound or not 0 <= candle.volume <= MOST:
         raise DecisionError(
             f"{candle.symbol}: candle at {candle.open_time} is impossible: open {candle.open},"
             f" high {high}, low {low}, close {candle.close}, volume {candle.volume}"

@@ -32,6 +32,7 @@ BAD_CANDLES = {
     "negative volume": (f"{T},100,200,50,100,-1", "volume is -1, which is negative"),
     "volume NaN": (f"{T},100,200,50,100,nan", "volume is 'nan', not a finite number"),
     "volume beyond floats": (f"{T},100,200,50,100,1e99", "volume is 1e99, which is impossible"),
+    "volume beyond any market": (f"{T},100,200,50,100,1.1e15", "volume is 1.1e15, which is impossible"),
     "unaligned": ("2024-01-01T00:16:00Z,100,200,50,100,1", "is not the open time of a 15-minute candle"),
     "no time": ("soon,100,200,50,100,1", "time is 'soon', not one such as"),
     "no such day": (
