@@ -138,7 +138,7 @@ def _positions(fleet: Fleet, now: float) -> Iterator[Reason]:
             yield Reason(
                 Code.POSITION_UNPROTECTED,
                 symbol,
-                f"{position.side} {position.quantity} has no stop for all of it since {bare:.0f} s; "
+                f"{position.side} {abs(position.quantity)} has no stop for all of it since {bare:.0f} s; "
                 f"limit {limit:g} s",
             )
 
