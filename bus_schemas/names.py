@@ -67,6 +67,11 @@ class Names:
         return f"{self._root}topology"
 
     @property
+    def run(self) -> str:
+        """String: fingerprint of the run over files that the namespace holds."""
+        return f"{self._root}run"
+
+    @property
     def feed_step(self) -> str:
         """String: the feed's last step in lockstep."""
         return f"{self._root}step"

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bus_schemas.bus.redis_link import Link
 from bus_schemas.bus.redis_observer import RedisObserver
-from bus_schemas.codec import decode
-from bus_schemas.errors import CodecError, ConfigurationError, Disconnected, Unreachable
-from bus_schemas.events import Acknowledge, Body, KillSwitch, TradingHalted, TradingResumed
+from bus_schemas.errors import ConfigurationError, Disconnected, Unreachable
+from bus_schemas.events import Acknowledge, Body, KillSwitch
 from bus_schemas.settings import load
 from bus_schemas.settings.sources import CONFIG_VARIABLE, PREFIX
 from bus_schemas.topology import Stream, Topology
 from cli import beats
 from cli.folder import only_run, running
-from cli.report import Follower
+from cli.report import Follower, holding
 
 CONFIRM_S = 10.0
 
@@ -100,18 +100,17 @@ def status(observer: RedisObserver, json: bool) -> None:
     for row in state.services:
         seen = f"{row.silent_s:.1f} s ago"
         owns = ", ".join(row.units) if len(row.units) <= 3 else f"{len(row.units)} partitions"
-        services.add_row(
-            row.service, row.slot, row.status, str(row.pid), seen, owns, f"{row.memory_mb:.0f} MB"
-        )
+        cells = (row.service, row.slot, row.status, str(row.pid), seen, owns, f"{row.memory_mb:.0f} MB")
+        services.add_row(*map(escape, cells))
     console.print(services)
     behind = {unit: lag for unit, lag in state.lag.items() if lag}
     console.print("lag: " + (", ".join(f"{unit} {lag}" for unit, lag in behind.items()) or "none"))
     dead = ", ".join(f"{unit} {count}" for unit, count in state.dead_letters.items())
     console.print("dead letters: " + (dead or "none"))
-    console.print("halts: " + ("; ".join(state.halts) or "none"))
+    console.print("halts: " + ("; ".join(state.halts) or "none"), markup=False)
     positions = Table("symbol", "side", "quantity", "entry", "stop", "protected", title="positions")
     for position in state.positions:
-        positions.add_row(*(str(value) for value in position.values()))
+        positions.add_row(*(escape(str(value)) for value in position.values()))
     console.print(positions if state.positions else "positions: none")
     if state.health:
         console.print(f"health: http://{state.health}/")
@@ -138,7 +137,7 @@ def _collect(observer: RedisObserver) -> Status:
         services=services,
         lag={str(unit): observer.unread(unit) for unit in topology.turn_order},
         dead_letters={str(unit): count for unit in units if (count := observer.dead_count(unit))},
-        halts=_halts(observer),
+        halts=[f"{h.symbol}: {h.reason.value} ({h.detail})" for h in holding(observer)],
         equity=f"{tally.equity:.2f}",
         positions=[
             {
@@ -156,27 +155,6 @@ def _collect(observer: RedisObserver) -> Status:
     )
 
 
-def _halts(observer: RedisObserver) -> list[str]:
-    """Halts that hold, from the order stream."""
-    place = observer.topology.places(Stream.ORDERS)[0]
-    holding: dict[str, TradingHalted] = {}
-    at = 0
-    while page := observer.range(place, at, 2000):
-        for entry in page:
-            try:
-                body = decode(*entry).body
-            except CodecError:
-                continue
-            if isinstance(body, TradingHalted):
-                holding[body.symbol] = body
-            elif isinstance(body, TradingResumed):
-                if body.symbol == "*":
-                    holding.clear()
-                holding.pop(body.symbol, None)
-        at = page[-1].seq
-    return [f"{h.symbol}: {h.reason.value} ({h.detail})" for h in holding.values()]
-
-
 def kill(observer: RedisObserver, reason: str, flatten: bool) -> None:
     """Latch the kill switch and wait until risk and execution have taken it.
 
@@ -184,7 +162,8 @@ def kill(observer: RedisObserver, reason: str, flatten: bool) -> None:
         Unreachable: it is latched on the bus, but a service has not taken it yet.
     """
     _tell(observer, KillSwitch(time=_now(), reason=reason, by=getpass.getuser(), flatten=flatten))
-    print("the kill switch is latched; stops stay at the venue. Release it with: run.py acknowledge")
+    then = "positions are being closed at market" if flatten else "stops stay at the venue"
+    print(f"the kill switch is latched; {then}. Release it with: run.py acknowledge")
 
 
 def acknowledge(observer: RedisObserver, symbol: str) -> None:

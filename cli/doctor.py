@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 import redis
 from rich.console import Console
+from rich.markup import escape
 
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.bus.redis_link import Link
@@ -45,9 +46,9 @@ def examine(url: str | None, namespace: str | None, config: Path | None, json: b
         console = Console(soft_wrap=True)
         marks = {"ok": "[green]ok   [/]", "note": "[yellow]note [/]", "wrong": "[red]wrong[/]"}
         for finding in findings:
-            console.print(f"{marks[finding.level]} {finding.what}", highlight=False)
+            console.print(f"{marks[finding.level]} {escape(finding.what)}", highlight=False)
             if finding.mend:
-                console.print(f"      → {finding.mend}", highlight=False)
+                console.print(f"      → {finding.mend}", highlight=False, markup=False)
     return all(finding.level != "wrong" for finding in findings)
 
 
@@ -88,17 +89,7 @@ def _server(url: str, settings: Settings) -> Iterator[Finding]:
         client.execute_command("PING")
         wait = (time.perf_counter() - began) * 1000
         yield Finding("ok", f"the server answers in {wait:.1f} ms")
-        checks: tuple[Callable[[redis.Redis], Iterator[Finding]], ...] = (
-            _commands,
-            _durability,
-            _memory,
-            _clock,
-        )
-        for check in checks:
-            try:
-                yield from check(client)
-            except redis.exceptions.NoPermissionError as error:
-                yield Finding("note", f"not checked: {error}", "ask again as a user who may")
+        yield from _each((_commands, _durability, _memory, _clock), client)
         yield from _namespace(link, settings)
     except redis.exceptions.AuthenticationError as error:
         yield Finding(
@@ -110,6 +101,27 @@ def _server(url: str, settings: Settings) -> Iterator[Finding]:
         yield Finding("wrong", str(error))
     finally:
         link.close()
+
+
+def refuse_forgetful(client: redis.Redis) -> list[Finding]:
+    """What a run should know of the server before it starts: how durable it is, where that is not certain.
+
+    Raises:
+        ConfigurationError: the server may throw keys away, which no run survives.
+    """
+    lost = [finding for finding in _each((_memory,), client) if finding.level != "ok"]
+    for finding in lost:
+        if finding.level == "wrong":
+            raise ConfigurationError(f"{finding.what}. Mend it: {finding.mend}")
+    return lost + [finding for finding in _each((_durability,), client) if finding.level != "ok"]
+
+
+def _each(checks: Checks, client: redis.Redis) -> Iterator[Finding]:
+    for check in checks:
+        try:
+            yield from check(client)
+        except redis.exceptions.NoPermissionError as error:
+            yield Finding("note", f"not checked: {error}", "ask again as a user who may")
 
 
 def _commands(client: redis.Redis) -> Iterator[Finding]:
@@ -177,9 +189,11 @@ def _durability(client: redis.Redis) -> Iterator[Finding]:
 
 
 def _memory(client: redis.Redis) -> Iterator[Finding]:
-    policy = _info(client, "memory").get("maxmemory_policy", "unknown")
+    policy = _info(client, "memory").get("maxmemory_policy")
     if policy == "noeviction":
         yield Finding("ok", "maxmemory-policy noeviction: the server never throws our keys away")
+    elif policy is None:
+        yield Finding("note", "maxmemory-policy: the server does not say", "make sure that it is noeviction")
     else:
         yield Finding(
             "wrong",

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.bus.port import Bus, Observer
 from bus_schemas.bus.redis_bus import RedisBus
-from bus_schemas.bus.redis_link import Link
+from bus_schemas.bus.redis_link import Link, translated
 from bus_schemas.errors import (
     EXIT_INTERRUPTED,
     EXIT_KEEPS_DYING,
@@ -25,7 +25,8 @@ from bus_schemas.errors import (
 )
 from bus_schemas.settings import Settings, child_environment
 from bus_schemas.topology import SERVICES
-from cli import beats
+from cli import beats, doctor
+from cli.fingerprint import fingerprint
 from cli.folder import Note, RunFolder
 from cli.inline import InlineRun
 from cli.progress import Progress, Shown
@@ -142,7 +143,7 @@ class PaperRun:
         began = time.monotonic()
         if self.server:
             self.server.start()
-        bus = self._connect()
+        bus = self._connect(plan)
         self._publish()
         config = self.folder.write_settings(self._settings)
         environment = child_environment(os.environ) | {"CAUSEWAY_CONFIG": str(config)}
@@ -156,19 +157,23 @@ class PaperRun:
         tally.catch_up()
         return tally.tally.report(elapsed, digest(bus))
 
-    def _connect(self) -> Bus:
+    def _connect(self, plan: Plan) -> Bus:
         """The bus, with the namespace declared.
 
         Raises:
             Unreachable: the server does not answer.
-            ConfigurationError: somebody works in the namespace already.
+            ConfigurationError: somebody works in the namespace already, or it holds another run.
         """
         own = self._settings.bus
         link = Link(own.url.get_secret_value(), own.timeout_s)
         bus = RedisBus(link, own.namespace, self._settings.topology, own.lease_ms)
         try:
+            if self.server is None:
+                self._know(link)
             bus.declare()
             others = beats.alive(bus)
+            mine = fingerprint(self._settings, plan)
+            foreign = not others and bus.claim(mine) != mine
             over = finished(bus)
         except Disconnected as error:
             raise Unreachable(f"the server cannot be used: {error}") from None
@@ -177,12 +182,22 @@ class PaperRun:
             raise ConfigurationError(
                 f"the namespace {own.namespace!r} is in use by {names}; choose another with --namespace"
             )
+        if foreign:
+            raise ConfigurationError(
+                f"the namespace {own.namespace!r} holds another run, of other candles or settings; "
+                "choose another with --namespace"
+            )
         if over:
             self._show.say(
                 f"the namespace {own.namespace!r} holds a run that is at its end; "
                 "for a new one choose another with --namespace"
             )
         return bus
+
+    def _know(self, link: Link) -> None:
+        with translated():
+            for finding in doctor.refuse_forgetful(link.client()):
+                self._show.say(f"warning: {finding.what}; {finding.mend}")
 
     def _watch(self, bus: Bus, began: float) -> float:
         """Keep the services alive until the run is done; returns the seconds that it took."""
@@ -251,10 +266,13 @@ class PaperRun:
             self._show.say(f"kept in {self.folder.path}: {', '.join(self.folder.contents())}")
 
 
-def finished(bus: Observer) -> bool:
-    """Whether the files are at an end and every reader has read everything."""
+def finished(bus: Bus) -> bool:
+    """Whether the files are at an end and every reader has read everything.
+
+    One look at all readers: one after the other would miss an event on its way from a later to an earlier.
+    """
     first = bus.topology.units("market_data")[0]
-    return DONE in bus.state(first) and all(bus.unread(unit) == 0 for unit in bus.topology.turn_order)
+    return DONE in bus.state(first) and bus.ask_turn(1).unit is None
 
 
 def free_port(host: str, port: int) -> int:

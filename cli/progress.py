@@ -126,7 +126,9 @@ class PlainProgress:
             return
         self._line = now
         began, before = self._seen[0]
-        left = f"{(now - began) * (self._total - done) / (done - before):.0f} s" if done > before else "–"
+        left = (
+            f"{(now - began) * max(0, self._total - done) / (done - before):.0f} s" if done > before else "–"
+        )
         self.say(f"{done:,}/{self._total:,} candles · {figures(shown.tally)} · ETA {left}")
 
     def say(self, sentence: str) -> None:

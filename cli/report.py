@@ -10,6 +10,7 @@ import msgspec
 
 from bus_schemas.bus.port import Observer
 from bus_schemas.codec import decode
+from bus_schemas.decider import Keyed
 from bus_schemas.envelope import Event
 from bus_schemas.errors import CodecError
 from bus_schemas.events import (
@@ -27,6 +28,7 @@ from bus_schemas.events import (
     TradeClosed,
 )
 from bus_schemas.topology import STREAMS, Place, Stream
+from risk.halts import Halt, Safety
 
 PAGE = 2000
 LATENCY_KEPT = 50_000
@@ -223,6 +225,17 @@ class Follower:
                     self.tally.counts[CodecError] += 1
             if len(page) < PAGE:
                 return events
+
+
+def holding(observer: Observer) -> list[Halt]:
+    """Halts that hold, as risk has stored them.
+
+    The order stream does not tell: of several halts of a symbol, one that was released alone is not named.
+    """
+    safety: Keyed[Safety] = Keyed("safety", Safety, lambda _: Safety())
+    for unit in observer.topology.units("risk"):
+        safety.load(observer.state(unit))
+    return [halt for key in safety.known() for halt in safety.get(key).halts]
 
 
 def digest(observer: Observer) -> str:

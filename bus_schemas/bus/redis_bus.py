@@ -61,6 +61,13 @@ class RedisBus(RedisObserver, Bus):
             raise Disconnected(text) from error  # whoever may does so at its own start
         return self._client.execute_command("GET", self.names.topology)
 
+    def claim(self, fingerprint: str) -> str:
+        """Write down whose run the namespace holds, if nobody has yet; returns the one that holds it."""
+        with translated():
+            self._client.execute_command("SET", self.names.run, fingerprint, "NX")
+            held: bytes = self._client.execute_command("GET", self.names.run)
+        return held.decode()
+
     def reset(self) -> None:
         if self._turns is not None:
             self._turns.close()

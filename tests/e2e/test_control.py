@@ -35,7 +35,7 @@ from tests.support.shell import TRADED, Running, World, config, eventually, invo
 ORDERS, COMMANDS, EXECUTIONS = (
     Place(stream, "MAIN") for stream in (Stream.ORDERS, Stream.COMMANDS, Stream.EXECUTIONS)
 )
-REASON = "drill: the exchange announces maintenance"
+REASON = "drill: see [/x] of the [bold]exchange"
 
 
 class Story:
@@ -167,6 +167,7 @@ def test_kill_latches_and_no_entry_follows(story: Story) -> None:
     assert halted.until is None
     (shown,) = story.status()["halts"]
     assert shown.startswith(f"*: operator ({REASON} (by ")
+    assert f"halts: *: operator ({REASON} (by " in story.world.run("status").stdout
     story.killed[ORDERS] = story.observer.tip(ORDERS)
     story.until(lambda: len(story.refusals()) >= 2, "signals refused")
     assert {body.reason for body in story.refusals()} == {Refusal.KILL_SWITCH}

@@ -102,9 +102,10 @@ def test_nobody_there_and_nowhere_to_go(tmp_path: Path) -> None:
 
 
 def test_candles_that_are_not_there(server: EmbeddedServer, tmp_path: Path) -> None:
-    settings = tmp_path / "own.toml"
-    settings.write_text(f"[bus]\nurl = '{server.url}'\n[market_data]\ndata = '{tmp_path}'\n")
+    settings, data = tmp_path / "own.toml", tmp_path / "a [" / "x] [bold]b"
+    data.mkdir(parents=True)
+    settings.write_text(f"[bus]\nurl = '{server.url}'\n[market_data]\ndata = '{data}'\n")
     code, out, _ = invoke("doctor", "--config", settings)
     assert code == 1
-    assert f"wrong candle files: the data folder {tmp_path} holds no candles" in out
+    assert f"wrong candle files: the data folder {data} holds no candles" in out
     assert "every command that the bus needs works" in out

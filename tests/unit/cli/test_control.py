@@ -1,0 +1,53 @@
+"""What a person is told of halts, and what the words of a person are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bus_schemas.bus.memory_bus import MemoryBus
+from bus_schemas.events import HaltReason
+from bus_schemas.topology import Topology, Unit
+from cli import control
+from cli.report import holding
+from risk.halts import Halt, Halts
+
+
+def bus_with(halts: Halts) -> MemoryBus:
+    bus = MemoryBus(Topology())
+    bus.declare()
+    bus.memory.unit(Unit("risk", "MAIN")).state.update(
+        {key: value for key, value in halts.drain().items() if value is not None}
+    )
+    return bus
+
+
+def test_every_halt_of_a_symbol_is_told_until_it_is_released() -> None:
+    halts = Halts()
+    for symbol, reason, until in (
+        ("*", HaltReason.OPERATOR, None),
+        ("*", HaltReason.DAILY_LOSS, 9),
+        ("SOLUSDT", HaltReason.DEAD_LETTER, None),
+    ):
+        halts.latch(Halt(symbol=symbol, reason=reason, detail="why", since=1, until=until))
+    shown = [(halt.symbol, halt.reason) for halt in holding(bus_with(halts))]
+    assert shown == [
+        ("*", HaltReason.DAILY_LOSS),
+        ("*", HaltReason.OPERATOR),
+        ("SOLUSDT", HaltReason.DEAD_LETTER),
+    ]
+    halts.release(9)
+    assert [halt.reason for halt in holding(bus_with(halts))] == [HaltReason.OPERATOR, HaltReason.DEAD_LETTER]
+
+
+@pytest.mark.parametrize(("flatten", "then"), [(False, "stops stay"), (True, "positions are being closed")])
+def test_kill_says_what_becomes_of_positions(
+    flatten: bool, then: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(control, "_tell", lambda *_: None)
+    observer: Any = None
+    control.kill(observer, "drill", flatten)
+    said = capsys.readouterr().out
+    assert then in said
+    assert ("stops stay" in said) is not flatten
