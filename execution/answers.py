@@ -106,7 +106,8 @@ def _rejected(turn: Turn, position: Position, order: Order, body: OrderRejected)
     if not turn.move(position, order, OrderEvent.REJECT, f"{body.reason.value}: {body.detail}"):
         return
     if order.leg is Leg.STOP and body.reason is VenueRefusal.WOULD_TRIGGER:
-        position.refused[Leg.STOP.value] = turn.settings.stop_attempts
+        count = max(position.refused.get(Leg.STOP.value, 0) + 1, turn.settings.stop_attempts)
+        position.refuse(Leg.STOP, count, turn.time)
         moved = position.break_even and order.trigger == position.stop
         position.exit = position.exit or (ExitReason.BREAK_EVEN if moved else ExitReason.EMERGENCY)
     else:
@@ -122,9 +123,10 @@ def _give_up_amending(turn: Turn, position: Position, order: Order) -> None:
 
 
 def _count_refusal(turn: Turn, position: Position, order: Order) -> None:
-    """The order ended against our will: its leg is asked for again, a bounded number of times."""
-    count = position.refused[order.leg.value] = position.refused.get(order.leg.value, 0) + 1
-    if order.leg is Leg.CLOSE and count == turn.settings.close_attempts:
+    """The order ended against our will: its leg is asked for again, at a bounded rate."""
+    count = position.refused.get(order.leg.value, 0) + 1
+    position.refuse(order.leg, count, turn.time)
+    if order.leg is Leg.CLOSE and count >= turn.settings.close_attempts:
         turn.mismatch(f"closing order was refused {count} times; {position.signed} stay open")
 
 

@@ -260,10 +260,11 @@ class OrderManager(Decider):
         return self._each(self._matching(body.symbol), self._now, _close)
 
     def _halted(self, body: TradingHalted) -> list[Output]:
-        self._switches.edit(_ONE).halts[body.symbol] = body.until
+        self._switches.edit(_ONE).halts.setdefault(body.symbol, {})[body.reason.value] = body.until
         return self._each(self._matching(body.symbol), self._now, _withdraw)
 
     def _resumed(self, body: TradingResumed) -> list[Output]:
+        # Risk says this when none of its halts of the symbol is left, whichever way they ended.
         self._switches.edit(_ONE).halts.pop(body.symbol, None)
         return []
 
@@ -279,7 +280,7 @@ class OrderManager(Decider):
 
     def _acknowledge(self, body: Acknowledge) -> list[Output]:
         self._switches.edit(_ONE).release(body.symbol)
-        return self._each(self._matching(body.symbol), self._now, reconcile.write_off)
+        return self._each(self._matching(body.symbol), self._now, _look_again)
 
 
 def _withdraw(turn: Turn, position: Position) -> None:  # noqa: ARG001
@@ -289,6 +290,12 @@ def _withdraw(turn: Turn, position: Position) -> None:  # noqa: ARG001
 def _close(turn: Turn, position: Position) -> None:  # noqa: ARG001
     position.entry_withdrawn = True
     position.exit = position.exit or ExitReason.FLATTEN
+    position.ask_anew()
+
+
+def _look_again(turn: Turn, position: Position) -> None:
+    position.ask_anew()
+    reconcile.write_off(turn, position)
 
 
 def _missing(symbol: str) -> Position:

@@ -15,6 +15,14 @@ FILL_MEMORY = 64
 ENDED_ORDERS = 8
 """Settled orders kept within a position, for late reports about them."""
 
+RETRY_MS = 60_000
+"""Event time after the last refusal within the bound until a closing order or its stop is tried again."""
+
+RETRY_MAX_MS = 3_600_000
+"""Longest wait between two such tries; each refusal doubles it until then."""
+
+_RETRY_DOUBLINGS = 6
+
 RECENT_IDS = 128
 """Client ids kept of orders that have left the state, so that late duplicates are known as ours."""
 
@@ -88,6 +96,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         attempts: next attempt of each leg.
         taken: contracts that each target's orders have filled.
         refused: refusals of each leg that count towards its bound.
+        refused_at: event time of each leg's last such refusal.
         exit: why the position is being closed at market; None while it is not.
         last_exit: what the latest closing fill was for.
         entry_withdrawn: what is unfilled of the entry is no longer wanted.
@@ -112,6 +121,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     attempts: dict[str, int] = {}
     taken: dict[str, Decimal] = {}
     refused: dict[str, int] = {}
+    refused_at: dict[str, Millis] = {}
     exit: ExitReason | None = None
     last_exit: ExitReason | None = None
     entry_withdrawn: bool = False
@@ -153,6 +163,29 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether acknowledged stops cover the whole quantity."""
         return sum((o.remaining for o in self.of(Leg.STOP) if o.working), ZERO) >= self.quantity
 
+    def refuse(self, leg: Leg, count: int, time: Millis) -> None:
+        """Note that the leg's order was refused, by now so many times."""
+        self.refused[leg.value] = count
+        self.refused_at[leg.value] = time
+
+    def may_ask(self, leg: Leg, attempts: int, time: Millis) -> bool:
+        """Whether an order of this leg may be placed now.
+
+        Freely up to the bound; beyond it again and again, after a wait that doubles up to `RETRY_MAX_MS`:
+        a position that is never asked about again would stay without a stop for good.
+        """
+        over = self.refused.get(leg.value, 0) - attempts
+        if over < 0:
+            return True
+        wait = min(RETRY_MS << min(over, _RETRY_DOUBLINGS), RETRY_MAX_MS)
+        return time - self.refused_at.get(leg.value, 0) >= wait
+
+    def ask_anew(self) -> None:
+        """A person has looked or wants it closed: closing order and stop may be tried at once."""
+        for leg in (Leg.CLOSE, Leg.STOP):
+            self.refused.pop(leg.value, None)
+            self.refused_at.pop(leg.value, None)
+
     def tighten(self, level: Decimal) -> bool:
         """Move the wanted stop; False where the level is not tighter."""
         if self.side.sign * (level - self.stop) <= 0:
@@ -171,12 +204,13 @@ class Switches(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What keeps entries from being placed.
 
     Attributes:
-        halts: by symbol (`*` for the account): event time at which it ends, None for a person's word.
+        halts: by symbol (`*` for the account), then by reason: event time at which it ends, None for a
+            person's word. A symbol is halted while one of its reasons holds.
     """
 
     killed: bool = False
     reduce_only: bool = False
-    halts: dict[str, Millis | None] = {}
+    halts: dict[str, dict[str, Millis | None]] = {}
 
     def refusal(self, symbol: str, time: Millis, expires: Millis) -> str:
         """Why an entry of this symbol must not be placed; empty where it may."""
@@ -185,18 +219,23 @@ class Switches(msgspec.Struct, kw_only=True, omit_defaults=True):
         if self.reduce_only:
             return "reduce-only"
         for key in ("*", symbol):
-            if key in self.halts:
-                until = self.halts[key]
+            for reason, until in sorted(self.halts.get(key, {}).items()):
                 if until is None or time < until:
-                    return f"trading of {key} is halted"
+                    return f"trading of {key} is halted: {reason}"
         return "expired" if expires <= time else ""
 
     def release(self, symbol: str) -> None:
-        """A person has looked: `*` releases the kill switch and every halt, a symbol its own halt."""
+        """A person has looked: `*` releases the kill switch and every symbol's halts, a symbol its own.
+
+        What ends by the clock stays, as it does in risk.
+        """
         if symbol == "*":
             self.killed = False
-            self.halts = {}
-        self.halts.pop(symbol, None)
+        for key in sorted(self.halts) if symbol == "*" else [symbol]:
+            halts = self.halts.pop(key, {})
+            held: dict[str, Millis | None] = {why: end for why, end in halts.items() if end is not None}
+            if held:
+                self.halts[key] = held
 
 
 class Recent(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -90,7 +90,7 @@ def _protect(turn: Turn, position: Position) -> None:
         and order.remaining >= position.quantity
     ]
     if not good:
-        if position.refused.get(Leg.STOP.value, 0) < turn.settings.stop_attempts:
+        if position.may_ask(Leg.STOP, turn.settings.stop_attempts, turn.time):
             turn.place(position, Leg.STOP, OrderKind.STOP, position.quantity, trigger=position.stop)
     else:
         keep = next((order for order in reversed(good) if order.working), None)
@@ -149,5 +149,5 @@ def _resize(turn: Turn, position: Position, order: Order, goal: Decimal) -> None
 def _close(turn: Turn, position: Position) -> None:
     if position.exit is None or position.live(Leg.CLOSE):
         return
-    if position.refused.get(Leg.CLOSE.value, 0) < turn.settings.close_attempts:
+    if position.may_ask(Leg.CLOSE, turn.settings.close_attempts, turn.time):
         turn.place(position, Leg.CLOSE, OrderKind.MARKET, position.quantity)

@@ -275,14 +275,6 @@ def test_a_break_even_stop_that_would_trigger_closes_as_break_even() -> None:
     assert desk.bodies(TradeClosed)[0].reason.value == "break_even"
 
 
-def test_a_refused_close_is_bounded_and_told() -> None:
-    desk = Desk().approve().ack("e1").fill("e1", "2").reject("s1", "would_trigger")
-    for name in ("c1", "c2", "c3"):
-        desk.reject(name)
-    assert desk.placed[-1] == "c3"
-    assert "2 stay open" in desk.bodies(Mismatch)[-1].detail
-
-
 def test_a_stop_that_the_venue_cancels_is_placed_again() -> None:
     desk = Desk().open().cancelled("s1")
     assert not desk.position.protected

@@ -164,6 +164,35 @@ def test_a_halt_ends_by_clock_by_word_and_by_acknowledgement() -> None:
     assert entries(world.approve(signal="a", symbol="YUSDT")) == 1  # a refused intent stays refused
 
 
+def test_a_halt_that_ends_does_not_free_one_of_another_reason() -> None:
+    world = World().bars(CALM)
+    world.order(TradingHalted(time=1, symbol="*", reason=HaltReason.DRAWDOWN, detail=""))
+    day = TradingHalted(
+        time=1, symbol="*", reason=HaltReason.DAILY_LOSS, detail="", until=world.time + 2 * BAR
+    )
+    world.order(day).bars(CALM, CALM).approve(signal="a")
+    assert world.bodies(OrderChanged)[-1].detail == "trading of * is halted: drawdown"
+    world.control(Acknowledge(time=1, by="me")).approve(signal="b")
+    assert [c.signal_id for c in world.bodies(PlaceOrder)] == ["b"]
+
+
+@pytest.mark.parametrize("restore", [False, True])
+@pytest.mark.parametrize("said", ["*", SYMBOL])
+@pytest.mark.parametrize("halted", ["*", SYMBOL])
+def test_an_acknowledgement_leaves_a_halt_that_ends_by_the_clock(
+    halted: str, said: str, restore: bool
+) -> None:
+    world = World(restore=restore).bars(CALM)
+    pause = TradingHalted(
+        time=1, symbol=halted, reason=HaltReason.LOSS_STREAK, detail="", until=world.time + BAR
+    )
+    world.order(pause).order(TradingHalted(time=1, symbol=halted, reason=HaltReason.MISMATCH, detail=""))
+    world.control(Acknowledge(time=1, by="me", symbol=said)).approve(signal="a")
+    assert world.bodies(OrderChanged)[-1].detail == f"trading of {halted} is halted: loss_streak"
+    world.order(TradingResumed(time=1, symbol=halted, by="clock")).approve(signal="b")
+    assert [c.signal_id for c in world.bodies(PlaceOrder)] == ["b"]
+
+
 @pytest.mark.parametrize(
     "word",
     [

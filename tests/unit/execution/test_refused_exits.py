@@ -1,0 +1,80 @@
+"""An exit that the venue refuses: tried again at a bounded rate, never given up, always told."""
+
+from __future__ import annotations
+
+import pytest
+
+from bus_schemas.events import Acknowledge, FlattenApproved, KillSwitch, Mismatch
+from tests.unit.execution.desk import Desk
+from tests.unit.execution.world import SYMBOL
+
+
+def refused_exit() -> Desk:
+    """A position whose stop was refused, and then its closing order as often as it may be at once."""
+    desk = Desk().approve().ack("e1").fill("e1", "2").reject("s1", "would_trigger")
+    for name in ("c1", "c2", "c3"):
+        desk.reject(name)
+    return desk
+
+
+def refuse_for(desk: Desk, minutes: int) -> list[tuple[int, str]]:
+    """Refuse every further stop and closing order; the minute at which each was placed."""
+    seen, made = set(desk.placed), []
+    for minute in range(1, minutes + 1):
+        desk.tick(60)
+        for name in desk.placed:
+            if name not in seen:
+                seen.add(name)
+                made.append((minute, name))
+                desk.reject(name, "would_trigger" if name[0] == "s" else "other")
+    return made
+
+
+def test_a_refused_close_is_bounded_and_told() -> None:
+    desk = refused_exit()
+    assert desk.placed[-1] == "c3"
+    assert "2 stay open" in desk.bodies(Mismatch)[-1].detail
+    told = len(desk.bodies(Mismatch))
+    made = refuse_for(desk, 300)
+    closes = [minute for minute, name in made if name[0] == "c"]
+    assert closes == [1, 3, 7, 15, 31, 63, 123, 183, 243]  # ever slower, at least once an hour
+    assert [minute for minute, name in made if name[0] == "s"] == closes
+    assert len(desk.bodies(Mismatch)) == told + len(closes)
+    assert sum(map(len, desk.stored["manager"].values())) < 10_000
+
+
+def test_a_refused_close_goes_on_until_the_stop_or_the_close_is_taken() -> None:
+    desk = refused_exit().tick(59)
+    assert desk.placed[-1] == "c3"
+    desk.tick(1)
+    assert desk.placed[-2:] == ["s2", "c4"]
+    desk.ack("s2").reject("c4")
+    assert desk.position.protected
+    desk.tick(120)
+    assert desk.placed[-1] == "c5"
+    desk.fill("c5", "2").cancelled("s2")
+    assert desk.position.phase.value == "closed"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        Acknowledge(time=9, by="me"),
+        Acknowledge(time=9, by="me", symbol=SYMBOL),
+        FlattenApproved(time=9, symbol=SYMBOL, request_id="r"),
+        KillSwitch(time=9, reason="x", by="me", flatten=True),
+    ],
+    ids=["acknowledge", "acknowledge_symbol", "flatten", "kill"],
+)
+def test_a_persons_word_tries_a_refused_exit_at_once(
+    word: Acknowledge | FlattenApproved | KillSwitch,
+) -> None:
+    desk = refused_exit()
+    desk.order(word) if isinstance(word, FlattenApproved) else desk.control(word)
+    assert desk.placed[-2:] == ["s2", "c4"]
+    desk.reject("c4").reject("c5")
+    assert desk.placed[-1] == "c6"  # counted anew
+
+
+def test_a_word_about_another_symbol_tries_nothing() -> None:
+    assert refused_exit().control(Acknowledge(time=9, by="me", symbol="YUSDT")).placed[-1] == "c3"
