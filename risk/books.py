@@ -39,6 +39,7 @@ class Intent(msgspec.Struct, kw_only=True):
         stop: trigger of the live stop, the planned one before it is live; None if none is known.
         leverage: notional over margin.
         unit_risk: loss of one contract at the planned stop after fees and slippage.
+        known: execution has spoken of it; until then the order may have been lost on its way.
     """
 
     signal_id: str
@@ -48,6 +49,7 @@ class Intent(msgspec.Struct, kw_only=True):
     stop: Decimal | None
     leverage: Decimal
     unit_risk: Decimal
+    known: bool = False
 
 
 class Holding(msgspec.Struct, kw_only=True):

@@ -88,27 +88,27 @@ class Halts:
         self._schedule()
         return [halt.event(halt.since)]
 
-    def acknowledge(self, symbol: str, by: str, time: int, note: str = "") -> list[Body]:
+    def acknowledge(self, symbol: str, by: str, time: int, notes: Mapping[str, str]) -> list[Body]:
         """Release what waits for a person: of one symbol, or everything for `*`.
 
-        A symbol resumes when nothing else halts it; else what remains is said again, with the note.
+        A symbol resumes when nothing else halts it; else what remains is said again, with its note.
         Limits that end by the clock stay: a person can look at a loss, not undo it.
         """
-        gone = [
-            halt
-            for halt in self._keyed.get(_RECORD).halts
-            if halt.until is None and symbol in (ACCOUNT, halt.symbol)
-        ]
-        return self._remove(gone, by, time, note)
+        return self._remove(self.waiting(symbol), by, time, notes)
+
+    def waiting(self, symbol: str) -> list[Halt]:
+        """The halts that a person's acknowledgement of the symbol, or of everything by `*`, releases."""
+        halts = self._keyed.get(_RECORD).halts
+        return [halt for halt in halts if halt.until is None and symbol in (ACCOUNT, halt.symbol)]
 
     def release(self, time: int) -> list[Body]:
         """End what ends by the clock at this event time."""
         if self._next is None or time < self._next:
             return []
         halts = self._keyed.get(_RECORD).halts
-        return self._remove([h for h in halts if h.until is not None and h.until <= time], "clock", time)
+        return self._remove([h for h in halts if h.until is not None and h.until <= time], "clock", time, {})
 
-    def _remove(self, gone: list[Halt], by: str, time: int, note: str = "") -> list[Body]:
+    def _remove(self, gone: list[Halt], by: str, time: int, notes: Mapping[str, str]) -> list[Body]:
         if not gone:
             return []
         record = self._keyed.edit(_RECORD)
@@ -116,7 +116,7 @@ class Halts:
         self._schedule()
         out: list[Body] = []
         for symbol in sorted({halt.symbol for halt in gone}):
-            said = note if symbol == ACCOUNT else ""
+            said = notes.get(symbol, "")
             rest = self.of(symbol)
             if not rest:
                 out.append(TradingResumed(time=time, symbol=symbol, by=by, detail=said))

@@ -161,6 +161,20 @@ class Portfolio:
         self._holdings.edit(symbol).intent = intent
         self._index()
 
+    def forget_unheard(self, symbol: str) -> str:
+        """Free the symbol of an approved order that execution never spoke of, where nothing is held.
+
+        Returns:
+            signal id of the order; empty where there is none.
+        """
+        holding = self._holdings.get(symbol)
+        if holding.intent is None or holding.intent.known or holding.quantity:
+            return ""
+        signal_id = holding.intent.signal_id
+        self._holdings.edit(symbol).intent = None
+        self._index()
+        return signal_id
+
     def fill(self, fill: Fill) -> bool:
         """Fold a fill. False where it was folded before.
 
@@ -184,6 +198,7 @@ class Portfolio:
             self._adopt(fill.symbol, fill.position, self.average_entry(fill.symbol) if same else fill.price)
         self._book(profit=profit, fee=fill.fee)
         if fill.leg is Leg.ENTRY and holding.intent and holding.intent.signal_id == fill.signal_id:
+            holding.intent.known = True
             holding.intent.reserved = max(ZERO, holding.intent.reserved - fill.quantity)
         self._index()
         return True
@@ -209,6 +224,7 @@ class Portfolio:
         elif intent is None:
             holding.intent = self._adopted(change)
         elif ours:
+            intent.known = True
             intent.reserved = change.reserved
             intent.stop = intent.stop if change.stop is None else change.stop
         if change.quantity != holding.quantity:
@@ -259,6 +275,7 @@ class Portfolio:
             stop=change.stop,
             leverage=self._leverage,
             unit_risk=ZERO,
+            known=True,
         )
 
     def _adopt(self, symbol: str, quantity: Decimal, entry: Decimal) -> None:

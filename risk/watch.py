@@ -18,6 +18,10 @@ _DEPOSIT = Decimal("0.01")
 """A correction of equity above this share of it is a deposit; below, the venue was only ahead of us."""
 
 
+_LOSES_ORDERS = (HaltReason.DEAD_LETTER, HaltReason.MISMATCH)
+"""Halts behind which an approved order may be lost: only a person can tell that it will not come."""
+
+
 class Watch:
     """Measures drawdown, the day's loss, margin in use, losses in a row and missing stops.
 
@@ -132,12 +136,25 @@ class Watch:
 
     def acknowledge(self, symbol: str, by: str, time: int) -> list[Body]:
         """A person has looked. Where the account's drawdown is released, the peak starts anew, said
-        in the event: an old peak would halt again at once."""
-        note = ""
+        in the event: an old peak would halt again at once. Where a symbol's dead letter or mismatch is
+        released, so is an order that was lost with it."""
+        notes = self._forget_lost(symbol)
         equity = self._portfolio.equity
         released = symbol == ACCOUNT and self._halts.find(ACCOUNT, HaltReason.DRAWDOWN)
         if released and equity is not None:
             old = self._counters.account.peak or ZERO
             self._counters.reset_peak(equity)
-            note = f"equity peak reset from {money(old)} to {money(equity)}"
-        return self._halts.acknowledge(symbol, by, time, note)
+            notes[ACCOUNT] = f"equity peak reset from {money(old)} to {money(equity)}"
+        return self._halts.acknowledge(symbol, by, time, notes)
+
+    def _forget_lost(self, symbol: str) -> dict[str, str]:
+        """Free the symbols whose approved order execution never spoke of; by symbol, what to say of it."""
+        # Should the order arrive after all, nothing doubles: the order manager refuses a second entry of
+        # a taken symbol, and what it tells of the first is adopted here.
+        notes = {}
+        for halt in self._halts.waiting(symbol):
+            if halt.symbol != ACCOUNT and halt.reason in _LOSES_ORDERS:
+                lost = self._portfolio.forget_unheard(halt.symbol)
+                if lost:
+                    notes[halt.symbol] = f"order of signal {lost} dropped: execution never spoke of it"
+        return notes

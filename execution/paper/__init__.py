@@ -30,7 +30,9 @@ It assumes:
 13. Nothing that we do moves the market, and no queue stands before a limit order. The venue never fails,
     and answers in the moment in which it is asked.
 14. The account is reported at the first mark, after each mark of a symbol with a position, and after
-    each change of cash; a clock tick is told once for each time while an order or position exists.
+    each change of cash; a clock tick is told once for each time while an order or position exists, and
+    at the first mark of each UTC hour also where none does: a command that was lost on its way leaves
+    the venue idle, and without a tick nobody would ever miss the answer.
 15. The fate of the last 32 ended orders of each symbol can be looked up; older ones are not found.
 """
 

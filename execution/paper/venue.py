@@ -31,6 +31,7 @@ from bus_schemas.events import (
 )
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import PaperSettings
+from bus_schemas.timeframes import HOUR
 from bus_schemas.topology import Stream
 from execution.books import ZERO
 from execution.paper.checks import Refused, refusal, resized
@@ -101,7 +102,8 @@ class PaperVenue(Decider):
         if report:
             self._ledger.edit(_ONE).started = True
             outputs.append(self._account_report(mark.time))
-        if busy and mark.time > self._ledger.get(_ONE).tick:
+        last = self._ledger.get(_ONE).tick
+        if mark.time > last and (busy or mark.time // HOUR > last // HOUR):
             self._ledger.edit(_ONE).tick = mark.time
             outputs.append(Output(Stream.REPORTS, self._account, ClockTick(time=mark.time)))
         return outputs

@@ -26,6 +26,7 @@ from bus_schemas.events import (
     Side,
 )
 from bus_schemas.settings import PaperSettings
+from bus_schemas.timeframes import HOUR, MINUTE
 from tests.unit.execution.world import BAR, INSTRUMENTS, START, SYMBOL, World, candle, instrument
 
 D = Decimal
@@ -263,16 +264,24 @@ def test_funding_is_settled_on_what_is_open_at_the_end_of_the_bar() -> None:
 
 def test_ticks_and_account_reports() -> None:
     world = Alone().bars("100 100 100 100", "100 100 100 100")
-    assert [type(b) for b in world.bodies()] == [AccountReport]  # the first mark, then silence
+    assert [type(b) for b in world.bodies()] == [AccountReport, ClockTick]  # the first mark, then silence
     world.place("e", "long limit 1 90")
     time = world.time + BAR
     world.mark(candle(time, "100 100 100 100")).mark(candle(time, "100 100 100 100", "YUSDT"))
-    assert [b.time for b in world.bodies(ClockTick)] == [time]
+    assert [b.time for b in world.bodies(ClockTick)] == [time - 2 * BAR, time]
     assert len(world.bodies(AccountReport)) == 1
     world.time = time
     world.bars("100 100 89 95", "95 97 95 97")
     assert world.last(AccountReport).equity == 10_007
     assert world.last(AccountReport).positions[0].quantity == 1
+
+
+@pytest.mark.parametrize("restore", [False, True])
+def test_an_idle_venue_ticks_at_the_first_mark_of_each_hour(restore: bool) -> None:
+    world = Alone(restore=restore).bars(*["100 100 100 100"] * 12)
+    world.mark(candle(world.time, "100 100 100 100", "YUSDT"))
+    minutes = [b.time % HOUR // MINUTE for b in world.bodies(ClockTick)]
+    assert minutes == [30, 0, 0, 0]  # the first mark of all comes at half past
 
 
 def test_old_and_unknown_marks_change_nothing() -> None:

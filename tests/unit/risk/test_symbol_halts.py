@@ -12,6 +12,7 @@ from bus_schemas.events import (
     ExitReason,
     HaltReason,
     Mismatch,
+    PositionPhase,
     Refusal,
     Side,
     SymbolHalted,
@@ -133,6 +134,49 @@ class TestSymbolHalts:
         desk.time += 3 * HOUR + MINUTE
         desk.marks()
         assert refusal(desk, A) is Refusal.LOSS_STREAK
+
+    @pytest.mark.parametrize(("how", "reason"), CASES)
+    @pytest.mark.parametrize("said", [A, "*"])
+    def test_an_order_that_execution_never_spoke_of_is_dropped(
+        self, how: Callable[[Desk, str], list[Body]], reason: HaltReason, said: str
+    ) -> None:
+        desk = Desk(restarts=True)
+        lost = desk.signal(A)
+        how(desk, A)
+        assert desk.decider._portfolio.holding(A).intent is not None
+        resumed = only(acknowledge(desk, said), TradingResumed)
+        assert resumed.detail == f"order of signal {lost.signal_id} dropped: execution never spoke of it"
+        assert refusal(desk, A) is None
+
+    @pytest.mark.parametrize(("how", "reason"), CASES)
+    def test_an_order_that_execution_spoke_of_stays(
+        self, how: Callable[[Desk, str], list[Body]], reason: HaltReason
+    ) -> None:
+        desk = Desk(restarts=True)
+        order = desk.signal(A)
+        desk.position(A, PositionPhase.OPENING, reserved=order.quantity)
+        how(desk, A)
+        assert only(acknowledge(desk), TradingResumed).detail == ""
+        assert refusal(desk, A) is Refusal.POSITION_OPEN
+
+    def test_an_acknowledgement_of_something_else_drops_no_order(self) -> None:
+        desk = Desk()
+        desk.signal(A)
+        by_mismatch(desk, B)
+        acknowledge(desk)
+        kill(desk)
+        acknowledge(desk)
+        assert refusal(desk, A) is Refusal.POSITION_OPEN
+
+    def test_a_dropped_order_that_arrives_after_all_is_adopted(self) -> None:
+        desk = Desk()
+        lost = desk.signal(A)
+        by_dead_letter(desk, A)
+        acknowledge(desk)
+        desk.position(A, PositionPhase.OPENING, reserved=lost.quantity)
+        assert refusal(desk, A) is Refusal.POSITION_OPEN
+        desk.position(A, PositionPhase.ABANDONED, stop=None)
+        assert refusal(desk, A) is None
 
     def test_a_position_at_the_venue_without_terms_stops_the_account(self) -> None:
         desk = Desk()
