@@ -1,7 +1,15 @@
 #!/usr/bin/env python3
 """Causeway's command line: `python run.py --help`."""
 
-from cli.app import app
+import os
+import sys
 
 if __name__ == "__main__":
-    app()
+    try:
+        from cli.app import app  # inside: the imports take long enough for a Ctrl-C
+
+        app()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.stderr.flush()
+        os._exit(130)  # no clean-up to wait for: a second Ctrl-C must not bring a traceback either

@@ -33,14 +33,27 @@ app = typer.Typer(
     epilog=EXIT_CODES,
 )
 
+
+def _filled(value: str | None) -> str | None:
+    """A blank value is a slip, such as an unset shell variable: it must not pass for none at all."""
+    if value is not None and not value.strip():
+        raise typer.BadParameter("must not be blank")
+    return value
+
+
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings, TOML or JSON; also $CAUSEWAY_CONFIG.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
 Redis = Annotated[
-    str | None, typer.Option("--redis", help="URL of a Redis or Valkey server: redis://, rediss://, unix://.")
+    str | None,
+    typer.Option(
+        "--redis", help="URL of a Redis or Valkey server: redis://, rediss://, unix://.", callback=_filled
+    ),
 ]
-Namespace = Annotated[str | None, typer.Option("--namespace", help="Namespace on the server.")]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", help="Namespace on the server.", callback=_filled)
+]
 Pid = Annotated[int | None, typer.Option("--pid", help="Which run of this machine, where several go on.")]
 
 
@@ -52,23 +65,33 @@ def paper(
             "--data", help="Folder of `<SYMBOL>-<timeframe>.csv.gz`, .csv or .parquet; default the sample."
         ),
     ] = None,
-    symbols: Annotated[str | None, typer.Option(help="Comma-separated; default all in the folder.")] = None,
-    timeframes: Annotated[
-        str | None, typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B")
+    symbols: Annotated[
+        str | None, typer.Option(help="Comma-separated; default all in the folder.", callback=_filled)
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", help="First candle; default the oldest.")] = None,
+    timeframes: Annotated[
+        str | None,
+        typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B", callback=_filled),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First candle; default the oldest.", callback=_filled)
+    ] = None,
     trade_from: Annotated[
         str | None,
         typer.Option(
-            "--trade-from", help="What comes before only fills the engine; default 30 days from the end."
+            "--trade-from",
+            help="What comes before only fills the engine; default 30 days from the end.",
+            callback=_filled,
         ),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Last candle's close; default the newest.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
+    ] = None,
     pace: Annotated[
         str | None,
         typer.Option(
             help="lockstep, realtime, or x60 for sixty times that; beyond some x1000 a moment of ours "
-            "is minutes of the market."
+            "is minutes of the market.",
+            callback=_filled,
         ),
     ] = None,
     namespace: Namespace = None,
@@ -122,12 +145,13 @@ def _paper(
     show = progress_on(console)
     try:
         if in_process:
-            report = run_inline(settings, show)
+            report, halts = run_inline(settings, show)
         else:
-            report = PaperRun(settings, show, redis, replicas, keep).run()
+            run = PaperRun(settings, show, redis, replicas, keep)
+            report, halts = run.run(), run.halts
     finally:
         show.end()
-    console.print(table(report))
+    console.print(table(report, halts))
     return report
 
 
@@ -151,7 +175,7 @@ def status(
 
 @app.command(epilog=EXIT_CODES)
 def kill(
-    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.", callback=_filled)],
     flatten: Annotated[bool, typer.Option("--flatten", help="Also close positions at market.")] = False,
     redis: Redis = None,
     namespace: Namespace = None,
@@ -172,7 +196,9 @@ def kill(
 
 @app.command(epilog=EXIT_CODES)
 def acknowledge(
-    symbol: Annotated[str, typer.Option(help="Only this symbol's halt; default everything.")] = "*",
+    symbol: Annotated[
+        str, typer.Option(help="Only this symbol's halt; default everything.", callback=_filled)
+    ] = "*",
     redis: Redis = None,
     namespace: Namespace = None,
     pid: Pid = None,

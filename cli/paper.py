@@ -30,19 +30,22 @@ from cli.fingerprint import fingerprint
 from cli.folder import Note, RunFolder
 from cli.inline import InlineRun
 from cli.progress import Progress, Shown
-from cli.report import Follower, Report, digest
+from cli.report import Follower, Report, digest, holding
 from cli.supervisor import KeepsDying, Supervisor
 from market_data.feed import FileFeed, Step
 from market_data.plan import Plan
 from market_data.progress import DONE
+from risk.halts import Halt
 
 POLL_S = 0.02
 LOOK_S = 0.5
 HEALTH_S = 20.0
+MOVES = 3
+"""Times that health gets another port, where somebody takes the one that was free."""
 
 
 class Interrupted(CausewayError):
-    """Ctrl-C, or SIGTERM from outside. Everything was stopped in order."""
+    """Ctrl-C, SIGTERM, or the end of the terminal. Everything was stopped in order."""
 
     exit_code = EXIT_INTERRUPTED
 
@@ -59,9 +62,27 @@ def check_files(settings: Settings) -> Plan:
     return feed.plan()
 
 
-def run_inline(settings: Settings, show: Progress) -> Report:
-    """The run in this process, over the memory bus."""
+def check_contracts(settings: Settings, plan: Plan, show: Progress) -> None:
+    """Say which symbols have no contract terms: risk refuses every signal of theirs.
+
+    Raises:
+        ConfigurationError: none has any, so that nothing could be traded.
+    """
+    known = settings.instrument_table()
+    missing = [symbol.symbol for symbol in plan.symbols if symbol.symbol not in known]
+    if not missing:
+        return
+    tables = ", ".join(f"[instruments.{symbol}]" for symbol in missing)
+    text = f"no contract terms of {', '.join(missing)}: give tick, step and minimums in {tables}"
+    if len(missing) == len(plan.symbols):
+        raise ConfigurationError(text)
+    show.say(f"warning: {text}; until then every signal there is refused")
+
+
+def run_inline(settings: Settings, show: Progress) -> tuple[Report, list[Halt]]:
+    """The run in this process, over the memory bus: its report, and the halts that hold at its end."""
     plan = check_files(settings)
+    check_contracts(settings, plan, show)
     show.begin(plan)
     began = time.monotonic()
     run = InlineRun(settings)
@@ -77,7 +98,7 @@ def run_inline(settings: Settings, show: Progress) -> Report:
     run.run(on_step)
     elapsed = time.monotonic() - began
     show.update(Shown(follower.catch_up()))
-    return follower.tally.report(elapsed, digest(run.bus))
+    return follower.tally.report(elapsed, digest(run.bus)), holding(run.bus)
 
 
 class PaperRun:
@@ -90,6 +111,9 @@ class PaperRun:
         replicas: how many strategy processes.
         keep: leave the run's folder behind.
         services: which to start; observers may be left out.
+
+    Attributes:
+        halts: those that hold at the end.
     """
 
     def __init__(
@@ -101,14 +125,20 @@ class PaperRun:
         keep: bool = False,
         services: Sequence[str] = SERVICES,
     ) -> None:
-        self.folder = RunFolder(keep)
         self._show = show
         self._replicas = replicas
         self._services = services
-        self.server = None if url else EmbeddedServer(self.folder.path / "bus")
-        self._settings = self._own(settings, url)
         self._stopped: str | None = None
         self.supervisor: Supervisor | None = None
+        self._moves = 0
+        self.halts: list[Halt] = []
+        self.folder = RunFolder(keep)
+        try:
+            self.server = None if url else EmbeddedServer(self.folder.path / "bus")
+            self._settings = self._own(settings, url)
+        except BaseException:
+            self.folder.remove()  # Ctrl-C comes through here too: `run` and its handlers are not there yet
+            raise
 
     def _own(self, settings: Settings, url: str | None) -> Settings:
         sections = {
@@ -132,7 +162,11 @@ class PaperRun:
         """
         with self._signals():
             try:
-                return self._run(check_files(self._settings))
+                plan = check_files(self._settings)
+                check_contracts(self._settings, plan, self._show)
+                if self._stopped:
+                    raise Interrupted(f"stopped by {self._stopped} before anything was started")
+                return self._run(plan)
             except KeepsDying as error:
                 self.folder.keep |= error.exit_code == EXIT_KEEPS_DYING  # a person needs the logs
                 raise
@@ -148,13 +182,16 @@ class PaperRun:
         config = self.folder.write_settings(self._settings)
         environment = child_environment(os.environ) | {"CAUSEWAY_CONFIG": str(config)}
         services = [s for s in self._services for _ in range(self._replicas if s == "strategy" else 1)]
-        self.supervisor = Supervisor(services, environment, self.folder.logs, bus, self._show.say)
+        self.supervisor = Supervisor(
+            services, environment, self.folder.logs, bus, self._show.say, mend=self._mend
+        )
         self.supervisor.start()
         self._show.begin(plan)
         self._show.say(f"logs and data are in {self.folder.path}{'' if self.folder.keep else ' meanwhile'}")
         elapsed = self._watch(bus, began)
         tally = Follower(bus)
         tally.catch_up()
+        self.halts = holding(bus)
         return tally.tally.report(elapsed, digest(bus))
 
     def _connect(self, plan: Plan) -> Bus:
@@ -198,6 +235,17 @@ class PaperRun:
         with translated():
             for finding in doctor.refuse_forgetful(link.client()):
                 self._show.say(f"warning: {finding.what}; {finding.mend}")
+
+    def _mend(self, service: str, words: str) -> bool:
+        """Whether what ended a service for good is mended: another run may have taken our port."""
+        health = self._settings.health
+        if service != "health" or "cannot listen on" not in words or self._moves == MOVES:
+            return False
+        self._moves += 1
+        update = {"health": health.model_copy(update={"port": free_port(health.host, 0)})}
+        self._settings = self._settings.model_copy(update=update)
+        self.folder.write_settings(self._settings)
+        return True
 
     def _watch(self, bus: Bus, began: float) -> float:
         """Keep the services alive until the run is done; returns the seconds that it took."""
@@ -249,7 +297,10 @@ class PaperRun:
         def note(number: int, _frame: object) -> None:
             self._stopped = signal.Signals(number).name
 
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+        wanted = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means to outlive the terminal
+            wanted.append(signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in wanted}
         try:
             yield
         finally:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
@@ -15,6 +17,7 @@ from bus_schemas.events import Candle, OrderApproved
 from bus_schemas.timeframes import iso
 from cli.report import Report, Tally
 from market_data.plan import Plan
+from risk.halts import Halt
 
 LINE_EVERY_S = 5.0
 RATE_LOOKS = 10
@@ -59,9 +62,10 @@ def describe(plan: Plan) -> str:
 
 def figures(tally: Tally) -> str:
     """The counts of a moment in a line."""
+    equity = "–" if tally.equity_start is None else f"{tally.equity:,.2f}"
     return (
         f"{tally.signals} signals · {tally.counts[OrderApproved]} orders · "
-        f"{len(tally.positions)} open · equity {tally.equity:,.2f}"
+        f"{len(tally.positions)} open · equity {equity}"
     )
 
 
@@ -143,8 +147,8 @@ def progress_on(console: Console) -> Progress:
     return LiveProgress(console) if console.is_terminal else PlainProgress(console)
 
 
-def table(report: Report) -> Table:
-    """The report for a person."""
+def table(report: Report, halts: Sequence[Halt] = ()) -> Table:
+    """The report for a person, with the halts that still hold."""
     shown = Table(title="Paper run", show_header=False, title_justify="left")
     shown.add_column(style="bold")
     shown.add_column(justify="right")
@@ -168,6 +172,7 @@ def table(report: Report) -> Table:
         ("fees paid", f"{report.fees:,.2f}"),
         ("funding paid", f"{report.funding:,.2f}"),
         ("positions open", str(report.positions_open)),
+        *((("halts", ", ".join(f"{halt.symbol} {halt.reason.value}" for halt in halts)),) if halts else ()),
         ("duplicates", str(report.duplicates)),
         (
             "candle to order",
@@ -177,5 +182,5 @@ def table(report: Report) -> Table:
         ("digest", report.digest[:16] + "…"),
     ]
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(escape, row))
     return shown

@@ -78,6 +78,8 @@ class Supervisor:
         bus: to free the leases of a process that was reaped; None where there is no server of ours.
         say: gets a sentence when something happens.
         spare: keep a warm process ready to take a dead one's place.
+        mend: asked, with a service and its last words, when it left with a code that a restart does not
+            mend; whether it does now.
     """
 
     def __init__(
@@ -88,7 +90,9 @@ class Supervisor:
         bus: Bus | None,
         say: Callable[[str], None],
         spare: bool = True,
+        mend: Callable[[str, str], bool] = lambda _service, _words: False,
     ) -> None:
+        self._mend = mend
         self._environment = dict(environment)
         self._logs = logs
         self._bus = bus
@@ -155,7 +159,7 @@ class Supervisor:
     def _bury(self, slot: Slot, now: float) -> None:
         code = slot.process.returncode if slot.process else 0
         slot.process = None
-        if code in FINAL_EXIT_CODES:
+        if code in FINAL_EXIT_CODES and not self._mend(slot.service, self.last_words(slot)):
             raise KeepsDying(f"{slot} stopped: {self.last_words(slot)}", code)
         enough = HEALTHY_S if code < 0 else WORKING_S
         slot.failures = slot.failures + 1 if now - slot.started < enough else 1

@@ -8,13 +8,14 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from bus_schemas.events import Candle, OrderApproved
+from bus_schemas.events import Candle, HaltReason, OrderApproved
 from bus_schemas.settings import load
 from cli.inline import InlineRun
-from cli.progress import LiveProgress, PlainProgress, Shown, progress_on, table
+from cli.progress import LiveProgress, PlainProgress, Shown, figures, progress_on, table
 from cli.report import Follower, Tally
 from market_data.feed import FileFeed
 from market_data.plan import Plan
+from risk.halts import Halt
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,7 @@ def shown_on(width: int, terminal: bool, plan: Plan, sentence: str) -> str:
     tally = Tally()
     tally.counts.update({Candle: 20_496, OrderApproved: 46})
     tally.signals, tally.equity = 146, Decimal(10_000)
+    tally.equity_start = tally.equity
     show.update(Shown(tally))
     show.end()
     return out.getvalue()
@@ -55,6 +57,18 @@ def test_the_plan_is_told_first(plan: Plan) -> None:
     assert shown_on(200, False, plan, "x").startswith(
         "BTCUSDT, ETHUSDT, SOLUSDT, 15m candles: 13,011 to hydrate from 2024-07-11T00:00:00Z, 8,640 to trade"
     )
+
+
+def test_before_the_first_snapshot_there_is_no_equity() -> None:
+    assert figures(Tally()).endswith("equity –")
+
+
+def test_halts_that_hold_are_a_row() -> None:
+    report = Tally().report(0, "d" * 64)
+    for halts in ([], [Halt(symbol="*", reason=HaltReason.DRAWDOWN, detail="", since=1)]):
+        out = io.StringIO()
+        Console(file=out, width=80).print(table(report, halts))
+        assert ("* drawdown" in out.getvalue()) is ("halts" in out.getvalue()) is bool(halts)
 
 
 def test_a_run_without_trades_has_a_table_too() -> None:
