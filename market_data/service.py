@@ -1,6 +1,6 @@
 """The file feed at work: an edge that publishes steps, one commit each.
 
-In lockstep it waits for the whole bus to be quiet before each step; paced, for the step's time. All
+It waits for the whole bus to be quiet before each step; paced, for the step's time as well. All
 partitions belong to one process, because the steps of all symbols have one order.
 """
 
@@ -25,6 +25,9 @@ from market_data.pace import Pacer, speed_of
 from market_data.progress import DONE, restored, stored
 
 log = logging.getLogger("causeway.feed")
+
+QUIET_S = 0.002
+"""Between two looks at whether the readers of a paced run are done with the last step."""
 
 
 class FeedWork:
@@ -107,7 +110,16 @@ class FeedWork:
         wait = self._pacer.wait(self._next.time, time.monotonic())  # edge: pacing
         if wait > 0:
             time.sleep(min(wait, READ_WAIT_S))  # edge: pacing
-        return wait <= READ_WAIT_S
+        return wait <= READ_WAIT_S and self._quiet()
+
+    def _quiet(self) -> bool:
+        """Whether every reader has answered what was published. Paced or not, a file's bars do not overlap:
+        a service that is behind would else see a bar end before it knows what the one before led to.
+        """
+        if self._bus.ask_turn(1).unit is None:
+            return True
+        time.sleep(QUIET_S)  # edge: there is nothing to wait on, readers run freely
+        return False
 
     def _my_turn(self) -> bool:
         turn = None if self._ask else self._bus.wait_turn("market_data", SILENCE_S)

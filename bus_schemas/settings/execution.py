@@ -23,7 +23,7 @@ class ExecutionSettings(Section):
         15_000, gt=0, description="Longest time without an acknowledged stop; then the position is closed."
     )
     stop_attempts: int = Field(3, ge=1, description="Refused stops in a row before the position is closed.")
-    close_attempts: int = Field(3, ge=1, description="Refused closing orders before we stop asking.")
+    close_attempts: int = Field(3, ge=1, description="Refused closing orders before we ask ever more slowly.")
     target_attempts: int = Field(3, ge=1, description="Refused orders of one target before it is dropped.")
     mismatch_grace_ms: int = Field(
         10_000, ge=0, description="How long the venue's position may differ from ours before it is reported."

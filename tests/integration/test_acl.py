@@ -93,7 +93,12 @@ def _writers(stream: Stream) -> set[str]:
 
 def _readers(stream: Stream) -> set[str]:
     reading = {spec.service for spec in READERS if stream in (*spec.reads, *spec.writes)}
-    return reading | {"health", "operator"} | (set(SERVICES) if stream is Stream.HEARTBEATS else set())
+    # a file feed looks at every reader's streams: it publishes only once all is quiet
+    return (
+        reading
+        | {"health", "operator", "market_data"}
+        | (set(SERVICES) if stream is Stream.HEARTBEATS else set())
+    )
 
 
 def _units(service: str) -> list[Unit]:
