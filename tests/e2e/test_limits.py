@@ -10,6 +10,8 @@ order of time for all symbols, and leaves a signal no time to age. Live, a feed 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import cache, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -92,8 +94,17 @@ def inline_run(
     return inline
 
 
+@cache
+def run_of(reason: Refusal) -> InlineRun:
+    """The run of a case, which several tests look at."""
+    return inline_run(CASES[reason])
+
+
 def run(overrides: dict[str, dict[str, Any]], *controls: Body, **market: Any) -> Tally:
-    inline = inline_run(overrides, controls, **market)
+    return tally_of(inline_run(overrides, controls, **market))
+
+
+def tally_of(inline: InlineRun) -> Tally:
     tally = Follower(inline.bus).catch_up()
     assert tally.signals == tally.counts[OrderApproved] + sum(tally.refusals.values())
     return tally
@@ -109,7 +120,7 @@ def orders(inline: InlineRun, kind: type[Body]) -> list[Any]:
 
 @pytest.mark.parametrize("reason", list(CASES), ids=str)
 def test_limit(reason: Refusal) -> None:
-    tally = run(CASES[reason])
+    tally = tally_of(run_of(reason))
     assert tally.refusals[reason.value] > 0, dict(tally.refusals)
 
 
@@ -134,17 +145,17 @@ def test_symbol_without_contract_terms(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "overrides", "words"),
+    ("reason", "runner", "words"),
     [
-        (HaltReason.DRAWDOWN, CASES[Refusal.DRAWDOWN], "the limit is 0.80 %"),
-        (HaltReason.TOTAL_MARGIN, MARGIN, "the limit is 90.50 %"),
+        (HaltReason.DRAWDOWN, partial(run_of, Refusal.DRAWDOWN), "the limit is 0.80 %"),
+        (HaltReason.TOTAL_MARGIN, partial(inline_run, MARGIN), "the limit is 90.50 %"),
     ],
     ids=str,
 )
 def test_the_account_halts_until_a_person_acknowledges(
-    reason: HaltReason, overrides: dict[str, dict[str, Any]], words: str
+    reason: HaltReason, runner: Callable[[], InlineRun], words: str
 ) -> None:
-    inline = inline_run(overrides)
+    inline = runner()
     halted = [h for h in orders(inline, TradingHalted) if h.reason is reason]
     assert [(h.symbol, h.until) for h in halted] == [("*", None)]
     assert words in halted[0].detail
@@ -155,7 +166,7 @@ def test_the_account_halts_until_a_person_acknowledges(
 
 
 def test_three_losses_in_a_row_pause_their_symbol_for_four_hours() -> None:
-    inline = inline_run({})
+    inline = run_of(Refusal.POSITION_OPEN)  # all defaults
     halted = orders(inline, TradingHalted)
     assert halted
     for halt in halted:
