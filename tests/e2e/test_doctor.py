@@ -74,6 +74,18 @@ def test_losing_a_second_should_be_known_and_never_syncing_is_wrong(server: Embe
     assert levels == {"always": (0, {"ok"}), "everysec": (0, {"ok", "note"}), "no": (1, {"ok", "wrong"})}
 
 
+def test_what_a_user_may_not_see_is_a_warning_at_the_start(server: EmbeddedServer) -> None:
+    link = Link(server.url, 5)
+    client = link.client()
+    assert doctor.refuse_forgetful(client) == []
+    client.execute_command("ACL", "SETUSER", "blind", "on", "nopass", "~*", "+@all", "-info", "-config")
+    client.execute_command("AUTH", "blind", "")
+    found = doctor.refuse_forgetful(client)
+    link.close()
+    assert [finding.level for finding in found] == ["note", "note"]
+    assert all("not checked" in finding.what for finding in found)
+
+
 def test_a_clock_that_differs(server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time
     monkeypatch.setattr(doctor.time, "time", lambda: now() + 90)

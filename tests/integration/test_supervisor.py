@@ -185,6 +185,21 @@ def test_what_a_restart_does_not_mend_is_not_restarted(make: Make, said: list[st
     assert said == []
 
 
+def test_what_was_mended_is_restarted(make: Make, said: list[str]) -> None:
+    asked: list[tuple[str, str]] = []
+    one = make(PUPPET, PUPPET=f"exit {EXIT_USAGE} error: cannot listen on :1")
+
+    def mend(service: str, words: str) -> bool:
+        asked.append((service, words))
+        return len(asked) < 3
+
+    one._mend = mend
+    one.start()
+    assert gives_up(one).exit_code == EXIT_USAGE
+    assert asked == [(PUPPET, "cannot listen on :1")] * 3
+    assert said[0] == f"{PUPPET} died (exit code 2); restart now"
+
+
 def test_last_words_are_those_of_the_last_life_in_plain_words(make: Make, tmp_path: Path) -> None:
     one = make(PUPPET, PUPPET="stay")
     (slot,) = one.slots

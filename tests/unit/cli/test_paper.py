@@ -12,11 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from bus_schemas.bus.memory_bus import MemoryBus
+from bus_schemas.bus.port import Entry
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import load
+from bus_schemas.topology import Place, Stream, Topology
 from cli import paper
-from cli.paper import PaperRun, check_contracts
+from cli.paper import PaperRun, check_contracts, finished
 from market_data.feed import FileFeed
+from market_data.progress import DONE
 from tests.support.shell import ROOT, invoke
 
 
@@ -52,6 +56,19 @@ def test_symbols_without_contract_terms_are_named() -> None:
     assert "no contract terms of ODDUSDT" in show.said[0]
     with pytest.raises(ConfigurationError, match=r"\[instruments.ODDUSDT\]"):
         check_contracts(settings, msgspec.structs.replace(plan, symbols=tuple(odd)), show)
+
+
+def test_the_end_is_one_look_at_all_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    bus = MemoryBus(Topology(partitions=2))
+    bus.declare()
+    monkeypatch.setattr(bus, "unread", lambda _: 0)  # what looking one by one sees while an event moves on
+    state = bus.memory.unit(bus.topology.units("market_data")[0]).state
+    assert not finished(bus)
+    state[DONE] = b"1"
+    assert finished(bus)
+    signals = Place(Stream.SIGNALS, "p1")
+    bus.memory.stream(signals).append(Entry(signals, 1, {}))
+    assert not finished(bus)
 
 
 def test_health_moves_when_its_port_is_taken_but_not_for_ever(own: Path) -> None:
