@@ -265,6 +265,7 @@ class PaperRun:
                     self._show.update(Shown(follower.catch_up(), health))
                     done = done or (now if finished(bus) else 0.0)
                     if done and (health or "health" not in self._services or now - done > HEALTH_S):
+                        self._show.update(Shown(follower.catch_up(), health))
                         return done - began
                 except Disconnected as error:
                     if now - told > 5:

@@ -43,6 +43,7 @@ class Story:
 
     Attributes:
         killed: last numbers of orders, commands and executions before the kill switch.
+        latched: last number of the commands once it was taken: until then entries are allowed.
     """
 
     def __init__(self, world: World) -> None:
@@ -79,6 +80,7 @@ class Story:
         self.note = note
         self.observer = RedisObserver(Link(note.url, 5), note.namespace, Topology())
         self.killed: dict[Place, int] = {}
+        self.latched = 0
 
     def bodies(self, place: Place, kind: type[Body], after: int = 0) -> list[Any]:
         events = (decode(*entry) for entry in self.observer.range(place, after, 100_000))
@@ -168,7 +170,7 @@ def test_kill_latches_and_no_entry_follows(story: Story) -> None:
     (shown,) = story.status()["halts"]
     assert shown.startswith(f"*: operator ({REASON} (by ")
     assert f"halts: *: operator ({REASON} (by " in story.world.run("status").stdout
-    story.killed[ORDERS] = story.observer.tip(ORDERS)
+    story.killed[ORDERS], story.latched = story.observer.tip(ORDERS), story.observer.tip(COMMANDS)
     story.until(lambda: len(story.refusals()) >= 2, "signals refused")
     assert {body.reason for body in story.refusals()} == {Refusal.KILL_SWITCH}
 
@@ -182,7 +184,7 @@ def test_the_kill_switch_outlives_the_process_that_holds_it(story: Story) -> Non
     assert story.pid("risk") != pid
     assert len(story.status()["halts"]) == 1
     assert story.bodies(ORDERS, OrderApproved, story.killed[ORDERS]) == []
-    placed = story.bodies(COMMANDS, PlaceOrder, story.killed[COMMANDS])
+    placed = story.bodies(COMMANDS, PlaceOrder, story.latched)
     assert [order for order in placed if order.leg is Leg.ENTRY] == []
 
 
