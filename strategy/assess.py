@@ -13,10 +13,10 @@ import msgspec
 from bus_schemas.events import Millis, NoSignal, Side
 from bus_schemas.settings.strategy import StrategySettings
 from strategy.aggregate import Bar
+from strategy.first.engine import View
+from strategy.first.structure import Break
+from strategy.first.zones import Zone, ZoneState
 from strategy.plan import Plan, same_side_of_zero, stop_of, targets_of
-from strategy.smc.engine import View
-from strategy.smc.structure import Break
-from strategy.smc.zones import Zone, ZoneState
 from strategy.trace import Trace, Verdict
 
 

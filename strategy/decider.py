@@ -15,9 +15,9 @@ from bus_schemas.timeframes import length
 from bus_schemas.topology import Stream
 from strategy.aggregate import Bar, Forming, pass_by, take
 from strategy.assess import Case, assess
+from strategy.first.engine import Parameters, SmcEngine
 from strategy.plan import Plan
 from strategy.signal_ids import signal_id
-from strategy.smc.engine import Parameters, SmcEngine
 
 MOST = 1e15
 """Largest price and volume of a candle. Sums and ranges of such stay finite, which JSON state must be."""

@@ -8,7 +8,7 @@ import msgspec
 
 from bus_schemas.events import Millis, Side
 from bus_schemas.settings.strategy import StrategySettings
-from strategy.smc.zones import Zone
+from strategy.first.zones import Zone
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from bus_schemas.events import Millis, Side
-from strategy.smc.zones import ZoneKind
+from strategy.first.zones import ZoneKind
 
 MOST = 48
 

@@ -16,7 +16,7 @@ from bus_schemas.settings.strategy import StrategySettings
 from bus_schemas.timeframes import length
 from strategy.aggregate import Bar, Forming, take
 from strategy.decider import StrategyDecider
-from strategy.smc.engine import SmcEngine
+from strategy.first.engine import SmcEngine
 from tests.unit.strategy.check import complete_bars, judge
 from tests.unit.strategy.make import DENSE, QUARTER, QUICK, Feed, event, from_bytes, real, run, steps, walk
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from bus_schemas.events import Candle, Side
 from bus_schemas.settings.strategy import BlockCandle
 from strategy.aggregate import Bar, Forming, take
-from strategy.smc.engine import ZONES_KEPT, Parameters, SmcEngine
-from strategy.smc.zones import ZoneKind, ZoneState
+from strategy.first.engine import ZONES_KEPT, Parameters, SmcEngine
+from strategy.first.zones import ZoneKind, ZoneState
 from tests.unit.strategy.make import HOUR, bar, from_bytes, real
 
 RULES = Parameters(

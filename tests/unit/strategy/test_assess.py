@@ -12,9 +12,9 @@ from bus_schemas.events import NoSignal, Side
 from bus_schemas.settings.strategy import StrategySettings
 from strategy.aggregate import Bar
 from strategy.assess import Case, assess
-from strategy.smc.structure import Break, BreakKind
-from strategy.smc.swings import Pivot
-from strategy.smc.zones import Zone, ZoneKind, ZoneState
+from strategy.first.structure import Break, BreakKind
+from strategy.first.swings import Pivot
+from strategy.first.zones import Zone, ZoneKind, ZoneState
 from strategy.trace import Verdict
 from tests.unit.strategy.make import HOUR, START
 

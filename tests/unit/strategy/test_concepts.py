@@ -7,13 +7,13 @@ import pytest
 from bus_schemas.events import Side
 from bus_schemas.settings.strategy import BlockCandle
 from strategy.aggregate import Bar
-from strategy.smc.atr import Atr
-from strategy.smc.engine import Parameters, SmcEngine
-from strategy.smc.fair_value_gaps import fair_value_gap
-from strategy.smc.liquidity import Liquidity
-from strategy.smc.structure import BreakKind
-from strategy.smc.swings import Pivot, confirmed
-from strategy.smc.zones import Zone, ZoneKind, ZoneState
+from strategy.first.atr import Atr
+from strategy.first.engine import Parameters, SmcEngine
+from strategy.first.fair_value_gaps import fair_value_gap
+from strategy.first.liquidity import Liquidity
+from strategy.first.structure import BreakKind
+from strategy.first.swings import Pivot, confirmed
+from strategy.first.zones import Zone, ZoneKind, ZoneState
 from tests.unit.strategy.make import HOUR, START, bar
 
 

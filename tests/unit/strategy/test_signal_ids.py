@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 
 from bus_schemas.events import Side
+from strategy.first.zones import ZoneKind
 from strategy.signal_ids import signal_id
-from strategy.smc.zones import ZoneKind
 
 
 def test_an_id_says_what_it_names() -> None:

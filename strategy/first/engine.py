@@ -14,13 +14,13 @@ import msgspec
 from bus_schemas.events import Side
 from bus_schemas.settings.strategy import BlockCandle
 from strategy.aggregate import Bar
-from strategy.smc.atr import Atr
-from strategy.smc.fair_value_gaps import fair_value_gap
-from strategy.smc.liquidity import Liquidity
-from strategy.smc.order_blocks import order_block
-from strategy.smc.structure import Break, Structure
-from strategy.smc.swings import Pivot, confirmed
-from strategy.smc.zones import Zone
+from strategy.first.atr import Atr
+from strategy.first.fair_value_gaps import fair_value_gap
+from strategy.first.liquidity import Liquidity
+from strategy.first.order_blocks import order_block
+from strategy.first.structure import Break, Structure
+from strategy.first.swings import Pivot, confirmed
+from strategy.first.zones import Zone
 
 ZONES_KEPT = 8
 LEVELS_KEPT = 16

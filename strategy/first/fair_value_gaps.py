@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bus_schemas.events import Side
 from strategy.aggregate import Bar
-from strategy.smc.zones import Zone, ZoneKind
+from strategy.first.zones import Zone, ZoneKind
 
 
 def fair_value_gap(recent: Sequence[Bar], length: int, least: float) -> Zone | None:

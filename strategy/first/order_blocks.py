@@ -5,8 +5,8 @@ from __future__ import annotations
 from bus_schemas.events import Side
 from bus_schemas.settings.strategy import BlockCandle
 from strategy.aggregate import Bar
-from strategy.smc.structure import Break, Leg
-from strategy.smc.zones import Zone, ZoneKind, ZoneState
+from strategy.first.structure import Break, Leg
+from strategy.first.zones import Zone, ZoneKind, ZoneState
 
 
 def order_block(broken: Break, leg: Leg, bar: Bar, which: BlockCandle) -> Zone | None:

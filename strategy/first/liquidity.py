@@ -8,7 +8,7 @@ import msgspec
 
 from bus_schemas.events import Side
 from strategy.aggregate import Bar
-from strategy.smc.swings import Pivot
+from strategy.first.swings import Pivot
 
 
 class Liquidity(msgspec.Struct):

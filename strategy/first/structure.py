@@ -13,7 +13,7 @@ import msgspec
 
 from bus_schemas.events import Millis, Side
 from strategy.aggregate import Bar
-from strategy.smc.swings import Pivot
+from strategy.first.swings import Pivot
 
 
 class BreakKind(StrEnum):
