@@ -1,0 +1,128 @@
+"""Whole histories at once: the same events as streaming, in the same order, as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from strategy.smc.candle import MOST, BadCandle, Candle, fault
+from strategy.smc.compiled import BAR, OUT, kernel, room
+from strategy.smc.events import StructureEvent
+from strategy.smc.kinds import KINDS, scopes
+from strategy.smc.params import Parameters, Rules, names, rules
+from strategy.smc.records import from_record, rules_record, to_record
+from strategy.smc.state import State, fresh
+
+Floats = NDArray[np.float64]
+
+
+def scan(
+    open: ArrayLike,
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    volume: ArrayLike,
+    time: ArrayLike,
+    params: Parameters | None = None,
+) -> NDArray[Any]:
+    """Every event of a history.
+
+    Args:
+        open, high, low, close, volume: of closed candles, oldest first; one dimension, equal lengths.
+        time: their open times, milliseconds UTC or datetime64.
+        params: the defaults if not given.
+
+    Returns:
+        One record of `strategy.smc.compiled.EVENT` for each event.
+
+    Raises:
+        BadCandle: the columns differ in length, or a candle is one that streaming refuses; it names the first.
+        ConfigurationError: unknown timeframe or time zone.
+    """
+    return scan_on(None, open, high, low, close, volume, time, params)[0]
+
+
+def scan_on(
+    state: State | None,
+    open: ArrayLike,
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    volume: ArrayLike,
+    time: ArrayLike,
+    params: Parameters | None = None,
+) -> tuple[NDArray[Any], State]:
+    """As `scan`, but from a state on, and with the state after it: streaming and batch hand over to each other.
+
+    The state that is given is left as it is.
+    """
+    params = Parameters() if params is None else params
+    limits = rules(params)
+    columns = [np.ascontiguousarray(column, dtype=np.float64) for column in (open, high, low, close, volume)]
+    times = _milliseconds(time)
+    if any(column.shape != times.shape or column.ndim != 1 for column in columns):
+        shapes = ", ".join(str(column.shape) for column in [*columns, times])
+        raise BadCandle(f"the columns must have one dimension and equal lengths, not {shapes}")
+    state = fresh(limits.mask, limits.sessions) if state is None else state
+    _check(columns, times, limits.length, state.window.time)
+    record = to_record(state)
+    found = _found(record[0], limits, columns, times)
+    return found, from_record(record, limits)
+
+
+def _found(state: Any, limits: Rules, columns: list[Floats], times: NDArray[np.int64]) -> NDArray[Any]:
+    numbers, out, bar, spare = rules_record(limits)[0], np.zeros(1, OUT), np.zeros(1, BAR)[0], room(limits)
+    done, found = 0, []
+    while True:
+        out["count"] = 0
+        done = kernel(state, numbers, out[0], bar, times, *columns, done, spare)
+        found.append(out["rows"][0, : out["count"][0]].copy())
+        if done >= times.size:
+            return np.concatenate(found)
+
+
+def _milliseconds(time: ArrayLike) -> NDArray[np.int64]:
+    times = np.asarray(time)
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[ms]")
+    elif times.dtype.kind not in "iu":
+        raise BadCandle(f"time must be whole milliseconds UTC or datetime64, not {times.dtype}")
+    return np.ascontiguousarray(times).astype(np.int64)
+
+
+def _check(columns: list[Floats], times: NDArray[np.int64], length: int, last: int) -> None:
+    """Find what streaming would refuse; the comparisons are written so that NaN fails them.
+
+    Raises:
+        BadCandle: naming the first.
+    """
+    first, high, low, close, volume = columns
+    sound = (low <= first) & (first <= high) & (low <= close) & (close <= high)
+    sound &= (volume >= 0.0) & (volume <= MOST) & (low >= -MOST) & (high <= MOST)
+    sound &= (times % length == 0) & (times >= 0)
+    if times.size:
+        sound[0] &= times[0] > last
+        sound[1:] &= times[1:] > times[:-1]
+    if sound.all():
+        return
+    bad = int(np.argmin(sound))
+    candle = Candle(int(times[bad]), *(float(column[bad]) for column in columns))
+    before = int(times[bad - 1]) if bad else last
+    raise BadCandle(f"row {bad}: {fault(candle, length, before)}")
+
+
+def structure_events(found: NDArray[Any], params: Parameters | None = None) -> Iterator[StructureEvent]:
+    """The events of an array as streaming would have returned them.
+
+    Args:
+        params: those of the scan: they have the sessions' names.
+    """
+    words = scopes(names(Parameters() if params is None else params))
+    for name, kind, scope, direction, at, known_at, level, top, bottom, value, on in found.tolist():
+        yield StructureEvent(
+            name, KINDS[kind], words[scope], direction, at, known_at, level, top, bottom, value,
+            tuple(one for one in on if one),
+        )  # fmt: skip

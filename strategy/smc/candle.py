@@ -1,0 +1,64 @@
+"""One closed candle, and what makes it impossible."""
+
+from __future__ import annotations
+
+from math import inf
+
+import msgspec
+
+from bus_schemas.errors import DataError
+from bus_schemas.timeframes import iso
+
+MOST = 1e15
+"""Largest price and volume. Sums and products of such stay finite, which JSON state must be."""
+
+
+class Candle(msgspec.Struct, gc=False):
+    """A closed candle.
+
+    Attributes:
+        time: open time, milliseconds UTC, on the timeframe's grid.
+        open, high, low, close: prices in quote currency.
+        volume: traded base currency.
+    """
+
+    time: int = 0
+    open: float = 0.0
+    high: float = 0.0
+    low: float = 0.0
+    close: float = 0.0
+    volume: float = 0.0
+
+
+class BadCandle(DataError):
+    """A candle that cannot be, or that comes at the wrong time. The engine is as it was before; the caller
+    mends the data or leaves the candle out."""
+
+
+def fault(candle: Candle, length: int, last: int) -> str | None:
+    """What is wrong with a candle, in words for a user; None if nothing.
+
+    Args:
+        length: milliseconds of the timeframe.
+        last: open time of the candle before, below zero if there was none.
+    """
+    time, o, h, low, c = candle.time, candle.open, candle.high, candle.low, candle.close
+    where = f"candle at {iso(time)}"
+    for name, value in (("open", o), ("high", h), ("low", low), ("close", c), ("volume", candle.volume)):
+        if not -inf < value < inf:
+            return f"{where}: {name} is {value}"
+        if abs(value) > MOST:
+            return f"{where}: {name} {value} is beyond {MOST:g}"
+    if h < low:
+        return f"{where}: high {h} is below low {low}"
+    if not (low <= o <= h and low <= c <= h):
+        return f"{where}: open {o} or close {c} lies outside low {low} to high {h}"
+    if candle.volume < 0:
+        return f"{where}: volume {candle.volume} is below zero"
+    if time < 0:
+        return f"{where} is before 1970"
+    if time % length:
+        return f"{where} is not on the grid of {length // 1000} s candles"
+    if time <= last:
+        return f"{where} is not after the one before, at {iso(last)}"
+    return None

@@ -1,0 +1,55 @@
+"""The dealing range and its parts: premium above the middle, discount below, equilibrium about it.
+
+The range goes from the newest swing low to the newest swing high, and farther as price goes farther. An event
+tells when a new swing sets it, and when a close comes into another part of it.
+"""
+
+from __future__ import annotations
+
+from strategy.smc.candle import Candle
+from strategy.smc.kinds import DEALING_RANGE, DISCOUNT, EQUILIBRIUM, PREMIUM, SWING
+from strategy.smc.memory import Out, emit
+from strategy.smc.params import Rules
+from strategy.smc.state import Pivots, Range
+
+BOTH = 3
+
+
+def stretch(known: Range, bar: Candle) -> None:
+    """Let the range follow the price."""
+    known.top = max(known.top, bar.high)
+    known.bottom = min(known.bottom, bar.low)
+
+
+def reset(known: Range, pivots: Pivots, bar: Candle, out: Out) -> None:
+    """Take a new swing."""
+    side = pivots.side
+    if known.known == 0:
+        known.top, known.bottom = bar.high, bar.low
+    if side > 0:
+        known.top = pivots.high
+        known.known |= 1
+    else:
+        known.bottom = pivots.low
+        known.known |= 2
+    if known.known != BOTH:
+        return
+    newest, other = (pivots.high_id, pivots.low_id) if side > 0 else (pivots.low_id, pivots.high_id)
+    at = pivots.high_at if side > 0 else pivots.low_at
+    middle = (known.top + known.bottom) / 2
+    known.id = emit(
+        out, DEALING_RANGE, SWING, side, at, middle, known.top, known.bottom, known.top - known.bottom,
+        newest, other, 0,
+    )  # fmt: skip
+
+
+def place(known: Range, bar: Candle, rules: Rules, out: Out) -> None:
+    """Say where the close lies, if that changed."""
+    middle = (known.top + known.bottom) / 2
+    half = (known.top - known.bottom) * rules.equilibrium_half
+    part = 1 if bar.close > middle + half else -1 if bar.close < middle - half else 0
+    if part == known.part:
+        return
+    known.part = part
+    kind = PREMIUM if part > 0 else DISCOUNT if part < 0 else EQUILIBRIUM
+    emit(out, kind, SWING, -part, bar.time, middle, known.top, known.bottom, bar.close, known.id, 0, 0)

@@ -1,0 +1,73 @@
+"""The engine of one symbol and timeframe: a closed candle in, what became known out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from strategy.smc.advance import advance
+from strategy.smc.candle import BadCandle, Candle, fault
+from strategy.smc.events import StructureEvent
+from strategy.smc.kinds import scopes
+from strategy.smc.memory import Out
+from strategy.smc.params import Parameters, Rules, names, rules
+from strategy.smc.state import State, fresh
+
+_compiled = lru_cache(maxsize=64)(rules)
+_json = msgspec.json.Decoder(State)
+
+
+class SmcEngine:
+    """Incremental Smart Money Concepts: constant work and memory for each candle, nothing ever repainted.
+
+    Args:
+        params: what to look for and how; the defaults if not given.
+        state: a state of the same parameters, to go on from; it is not copied.
+
+    Raises:
+        ConfigurationError: unknown timeframe or time zone.
+    """
+
+    __slots__ = ("_out", "_rules", "params", "state")
+
+    def __init__(self, params: Parameters | None = None, state: State | None = None) -> None:
+        self.params = Parameters() if params is None else params
+        self._rules: Rules = _compiled(self.params)
+        self.state = fresh(self._rules.mask, self._rules.sessions) if state is None else state
+        self._out = Out(scopes(names(self.params)))
+
+    def update(self, candle: Candle) -> list[StructureEvent]:
+        """Take the next closed candle; return what became known at its close, in order.
+
+        Raises:
+            BadCandle: it cannot be, or is not after the last one. The engine is as it was before.
+        """
+        state, limits, out = self.state, self._rules, self._out
+        time, high, low = candle.time, candle.high, candle.low
+        sound = (
+            low <= candle.open <= high
+            and low <= candle.close <= high
+            and 0.0 <= candle.volume <= 1e15
+            and low >= -1e15
+            and high <= 1e15
+        )
+        if not sound or time <= state.window.time or time % limits.length:
+            raise BadCandle(fault(candle, limits.length, state.window.time))
+        out.begin(time, limits.length)
+        advance(state, candle, limits, out)
+        return out.events
+
+    def save(self) -> bytes:
+        """The state as JSON, from which `restore` goes on to the same future."""
+        return msgspec.json.encode(self.state)
+
+    @classmethod
+    def restore(cls, params: Parameters, saved: bytes) -> SmcEngine:
+        """An engine as it was when it was saved with these parameters.
+
+        Raises:
+            ConfigurationError: unknown timeframe or time zone.
+            msgspec.DecodeError: it is no saved state.
+        """
+        return cls(params, _json.decode(saved))

@@ -1,0 +1,115 @@
+"""Sessions and kill zones: daily windows of a local clock, New York's, with its daylight saving.
+
+A bar belongs to a session if its open time on that clock lies from the start up to the end, the end excluded.
+The session is closed by the last such bar, or by the first bar after a hole in which it ended. Its high and low
+are liquidity from then on, if enough of its candles were seen.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strategy.smc import liquidity
+from strategy.smc.candle import Candle
+from strategy.smc.kinds import SESSION_CLOSED, SESSION_OPENED, SESSIONS_FROM
+from strategy.smc.memory import Out, emit
+from strategy.smc.params import Rules
+from strategy.smc.state import Book, Clock, Kill, Zone
+
+DAY_LENGTH: Final = 86_400_000
+
+
+def advance(
+    kills: list[Kill],
+    clock: Clock,
+    contiguous: bool,
+    bar: Candle,
+    highs: list[Zone],
+    highs_book: Book,
+    lows: list[Zone],
+    lows_book: Book,
+    rules: Rules,
+    out: Out,
+) -> None:
+    """Take a bar. While no session is open nothing is done until one may begin.
+
+    Args:
+        contiguous: whether the bar before was seen: then a session that is new now begins now.
+    """
+    now = _local(clock, bar.time, rules)
+    then = _local(clock, bar.time + rules.length, rules)
+    wait = DAY_LENGTH
+    clock.open = 0
+    for index in range(rules.sessions):
+        kill, start, end = kills[index], rules.starts[index], rules.ends[index]
+        inside = _within(now, start, end)
+        if kill.id != 0 and (not inside or bar.time - kill.start >= DAY_LENGTH):
+            _close(kill, index, False, bar, highs, highs_book, lows, lows_book, rules, out)
+        if inside:
+            _take(kill, index, 0 if contiguous else (now - start) % DAY_LENGTH, bar, out)
+            if not _within(then, start, end):
+                _close(kill, index, True, bar, highs, highs_book, lows, lows_book, rules, out)
+            else:
+                clock.open += 1
+        wait = min(wait, (start - then) % DAY_LENGTH)
+    clock.next = bar.time + rules.length + wait
+    if clock.row + 1 < rules.clocks:
+        clock.next = min(clock.next, rules.clock_times[clock.row + 1])
+
+
+def _take(kill: Kill, index: int, since: int, bar: Candle, out: Out) -> None:
+    if kill.id == 0:
+        kill.id = emit(
+            out, SESSION_OPENED, SESSIONS_FROM + index, 0, bar.time, bar.open, bar.open, bar.open, 0.0,
+            kill.last, 0, 0,
+        )  # fmt: skip
+        kill.start = bar.time - since
+        kill.high = bar.high
+        kill.low = bar.low
+        kill.seen = 0
+    kill.high = max(kill.high, bar.high)
+    kill.low = min(kill.low, bar.low)
+    kill.seen += 1
+
+
+def _close(
+    kill: Kill,
+    index: int,
+    whole: bool,
+    bar: Candle,
+    highs: list[Zone],
+    highs_book: Book,
+    lows: list[Zone],
+    lows_book: Book,
+    rules: Rules,
+    out: Out,
+) -> None:
+    """End a session: with its last bar, or late, when it must have ended in a hole before this bar."""
+    end = bar.time + rules.length if whole else bar.time
+    coverage = min(kill.seen * rules.length / (end - kill.start), 1.0)
+    scope = SESSIONS_FROM + index
+    high, low = kill.high, kill.low
+    name = emit(
+        out, SESSION_CLOSED, scope, 0, kill.start, (high + low) / 2, high, low, coverage, kill.id, 0, 0
+    )
+    kill.id = 0
+    kill.last = name
+    if not whole or coverage < rules.period_coverage:
+        return
+    liquidity.replace(highs, highs_book, scope)
+    liquidity.replace(lows, lows_book, scope)
+    liquidity.level_at(highs, highs_book, 1, scope, name, kill.start, high, bar, rules, out)
+    liquidity.level_at(lows, lows_book, -1, scope, name, kill.start, low, bar, rules, out)
+
+
+def _local(clock: Clock, time: int, rules: Rules) -> int:
+    """Time of day on the local clock, in milliseconds."""
+    row = clock.row
+    while row + 1 < rules.clocks and time >= rules.clock_times[row + 1]:
+        row += 1
+    clock.row = row
+    return (time + rules.clock_offsets[row]) % DAY_LENGTH
+
+
+def _within(now: int, start: int, end: int) -> bool:
+    return start <= now < end if start < end else now >= start or now < end
