@@ -13,8 +13,9 @@ from rich.console import Console
 
 from bus_schemas.errors import EXIT_FAILED, EXIT_INTERRUPTED, CausewayError, ConfigurationError
 from bus_schemas.settings import Settings, load
-from cli import control, doctor
+from cli import control, doctor, lookahead
 from cli.paper import Interrupted, PaperRun, run_inline
+from cli.planted import Plant
 from cli.progress import progress_on, table
 from cli.report import Report
 
@@ -230,6 +231,56 @@ def doctor_(
 
     def run() -> None:
         if not doctor.examine(redis, namespace, config, json):
+            raise typer.Exit(EXIT_FAILED)
+
+    _guarded(run)
+
+
+@app.command("lookahead", epilog=EXIT_CODES)
+def lookahead_(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of candle files, as for `paper`; default the sample."),
+    ] = None,
+    symbols: Annotated[
+        str | None, typer.Option(help="Comma-separated; default all in the folder.", callback=_filled)
+    ] = None,
+    timeframes: Annotated[
+        str | None,
+        typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B", callback=_filled),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First candle; default the oldest.", callback=_filled)
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
+    ] = None,
+    cuts: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Places in each symbol where the future is exchanged.")
+    ] = lookahead.CUTS,
+    plant: Annotated[
+        Plant | None, typer.Option(help="Plant this fault, to see that the check fails as it should.")
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Show that no assessment depends on what came after it, over the whole and over truncated data.
+
+    The strategy runs over all candles, then again and again with another future after some moment: none,
+    the true one, a mirrored one. Whatever it says of the time before must be the same to the byte. Leaves
+    with 1 if anything differs, and if there was nothing to compare.
+
+    **Examples**
+
+    - `run.py lookahead`: the bundled candles
+    - `run.py lookahead --data ~/candles --symbols BTCUSDT --cuts 1000 --json`
+    - `run.py lookahead --plant forming-candle`: like testing a smoke alarm
+    """
+
+    def run() -> None:
+        market = _given({"data": data, "symbols": symbols, "start": start, "end": end})
+        settings = load(config, {"market_data": market, "strategy": _timeframes(timeframes)})
+        if not lookahead.examine(settings, cuts, plant, json):
             raise typer.Exit(EXIT_FAILED)
 
     _guarded(run)
