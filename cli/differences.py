@@ -15,7 +15,8 @@ from bus_schemas.events import Body
 from bus_schemas.timeframes import iso
 
 _TIMES = ("time", "at", "known_at", "expires")
-_RESULT = -1
+_OUTCOME = ("passed", "known_at", "at")
+_RESULT = 1_000
 
 Words = dict[tuple[int, str, str], str]
 """Place of a step, its name, name of a value: the value."""
@@ -72,7 +73,8 @@ def difference(whole: Said | None, truncated: Said | None, cut: int, future: str
         time = max(one.time for one in (whole, truncated) if one is not None)
         return Difference(time, cut, future, "assessment", "said", *said)
     ours, others = _words(whole.body), _words(truncated.body)
-    for key in ours | others:
+    # within a step the numbers first: they say why one passed and the other did not
+    for key in sorted(ours | others, key=lambda key: (key[0], key[2] in _OUTCOME)):
         one, other = ours.get(key, "–"), others.get(key, "–")
         if one != other:
             return Difference(whole.time, cut, future, key[1], key[2], one, other)

@@ -30,14 +30,14 @@ def as_json(data: Path, *more: object) -> tuple[int, dict[str, Any]]:
 
 
 def test_the_sample_passes_with_the_default_settings() -> None:
-    code, out, err = invoke("lookahead", "--cuts", "12", "--json", "--symbols", "ETHUSDT,SOLUSDT")
+    code, out, err = invoke("lookahead", "--cuts", "8", "--json", "--symbols", "ETHUSDT,SOLUSDT")
     assert code == 0, err
     found = json.loads(out)
     assert found["passed"] is True
     assert found["timeframes"] == ["15m", "1h", "4h"]
     assert [one["symbol"] for one in found["symbols"]] == ["ETHUSDT", "SOLUSDT"]
     for one in found["symbols"]:
-        assert (one["candles"], one["cuts"], one["runs"]) == (7217, 12, 36)
+        assert (one["candles"], one["cuts"], one["runs"]) == (7217, 8, 24)
         assert one["assessments"] == 1804
         assert one["judged"] > 1000
         assert one["scratch"] >= 4
@@ -46,7 +46,7 @@ def test_the_sample_passes_with_the_default_settings() -> None:
 
 
 def test_the_sample_fails_with_a_forming_candle() -> None:
-    arguments = ("lookahead", "--cuts", "100", "--symbols", "BTCUSDT", "--from", "2024-08-15")
+    arguments = ("lookahead", "--cuts", "40", "--symbols", "BTCUSDT", "--from", "2024-08-28")
     code, out, err = invoke(*arguments, "--plant", "forming-candle", env={"COLUMNS": "160"})
     assert (code, err) == (1, "")
     assert "First difference" in out
@@ -67,7 +67,7 @@ def test_a_person_reads_a_table(data: Path) -> None:
 
 
 def test_a_difference_says_symbol_time_step_and_both_numbers(data: Path) -> None:
-    code, found = as_json(data, "--plant", "forming-candle", "--cuts", "40", "--symbols", "BTCUSDT,ETHUSDT")
+    code, found = as_json(data, "--plant", "forming-candle", "--cuts", "24", "--symbols", "ETHUSDT")
     assert code == 1
     assert found["passed"] is False
     assert found["plant"] == "forming-candle"

@@ -95,7 +95,7 @@ def test_an_honest_strategy_passes(settings: Settings, events: list[Event]) -> N
 def test_as_many_cuts_as_wanted_and_no_more_than_there_are(settings: Settings, events: list[Event]) -> None:
     assert check(settings, events, cuts=1).cuts == 1
     # an hour's candles of 15 minutes: at its close, 15 minutes and half an hour before it
-    assert check(settings, events[:96], cuts=100_000).cuts == 24 * 3
+    assert check(settings, events[:48], cuts=100_000).cuts == 12 * 3
 
 
 class Late(Wrapped):
@@ -175,7 +175,7 @@ def test_a_fault_is_found(
 
 
 def test_a_difference_names_both_numbers(settings: Settings, events: list[Event]) -> None:
-    first = check(settings, events, Resampling, cuts=60).first
+    first = check(settings, events, Resampling, cuts=30).first
     assert first is not None
     close = {e.body.open_time + QUARTER: e.body.close for e in events if isinstance(e.body, Candle)}
     end = first.time - 1 - (first.time - 1) % HOUR + HOUR
@@ -224,7 +224,7 @@ class TestPlanted:
         def make(data: Sequence[Event]) -> Decider:
             return PeekingDecider(settings.strategy, data)
 
-        found = Check(make, "BTCUSDT", events, settings.strategy, 60).run()
+        found = Check(make, "BTCUSDT", events, settings.strategy, 25).run()
         assert found.differing > 0
         assert found.early > 0
         assert found.first is not None
