@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from bus_schemas.errors import EXIT_FAILED, EXIT_INTERRUPTED, CausewayError, ConfigurationError
 from bus_schemas.settings import Settings, load
-from cli import control, doctor, lookahead
+from cli import control, doctor, lookahead, smc
 from cli.paper import Interrupted, PaperRun, run_inline
 from cli.planted import Plant
 from cli.progress import progress_on, table
@@ -284,6 +285,12 @@ def lookahead_(
             raise typer.Exit(EXIT_FAILED)
 
     _guarded(run)
+
+
+@app.command("smc", epilog=EXIT_CODES)
+@wraps(smc.command)
+def smc_(**options: Any) -> None:  # noqa: D103 - the docstring of the command is taken over
+    _guarded(lambda: smc.command(**options))
 
 
 def _timeframes(text: str | None) -> dict[str, str]:
