@@ -1,13 +1,14 @@
 """One bar through every concept. The order is part of the definition.
 
-What was known before the bar meets it first: levels, flips, gaps, blocks. Then the bar makes new gaps and breaks
-pivots that were known before it. Last come the pivots that it confirms and the days and sessions that it ends: so
-nothing that a bar makes known meets the same bar.
+What was known before the bar meets it first: levels, flips, gaps, blocks. Then the bar makes new gaps and
+breaks pivots that were known before it. Last come the pivots that it confirms and the days and sessions
+that it ends: so nothing that a bar makes known meets the same bar.
 """
 
 from __future__ import annotations
 
 from strategy.smc import (
+    books,
     dealing_range,
     fair_value_gaps,
     flips,
@@ -24,7 +25,7 @@ from strategy.smc import (
     window,
 )
 from strategy.smc.candle import Candle
-from strategy.smc.kinds import DAY, INTERNAL, MONTH, SWING, WEEK
+from strategy.smc.kinds import INTERNAL, SWING
 from strategy.smc.memory import Out
 from strategy.smc.params import Rules
 from strategy.smc.state import State
@@ -33,26 +34,37 @@ from strategy.smc.state import State
 def advance(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     """Take a closed candle that is sound; say what it makes known."""
     averages, frame = state.averages, state.window
-    window.resume(frame, bar, rules, out)
+    if bar.time - frame.time != rules.length:
+        window.resume(frame, bar, rules, out)
     contiguous = frame.count > 0
-    atr = averages.atr
-    displaced = indicators.displacement(averages, bar, rules, out)
+    atr, body, displaced = averages.atr, bar.close - bar.open, 0
+    if body >= averages.displaced or -body >= averages.displaced:
+        displaced = indicators.displacement(averages, bar, rules, out)
+    gap = bar.low > averages.first_high or bar.high < averages.first_low
     indicators.advance(averages, bar, contiguous, rules, out)
     window.push(frame, state.slots, bar, rules)
-    _meet(state, bar, rules, out)
-    _break(state, displaced, atr, bar, rules, out)
+    _meet(state, gap, bar, rules, out)
+    _move(state, displaced, atr, bar, rules, out)
     _confirm(state, bar, rules, out)
-    highs, highs_book, lows, lows_book = state.highs, state.highs_book, state.lows, state.lows_book
-    if rules.sessions != 0 and (state.clock.open != 0 or bar.time >= state.clock.next):
-        sessions.advance(
-            state.kills, state.clock, contiguous, bar, highs, highs_book, lows, lows_book, rules, out
-        )
-    periods.advance(state.day, DAY, bar, highs, highs_book, lows, lows_book, rules, out)
-    periods.advance(state.week, WEEK, bar, highs, highs_book, lows, lows_book, rules, out)
-    periods.advance(state.month, MONTH, bar, highs, highs_book, lows, lows_book, rules, out)
+    end, day = bar.time + rules.length, state.day
+    if rules.sessions != 0:
+        if end >= state.clock.next:
+            sessions.advance(
+                state.kills, state.clock, contiguous, bar, state.highs, state.highs_book, state.lows,
+                state.lows_book, rules, out,
+            )  # fmt: skip
+        else:
+            sessions.stretch(state.kills, bar, rules)
+    if end >= day.end or day.seen == 0:
+        periods.advance(
+            day, state.week, state.month, bar, state.highs, state.highs_book, state.lows, state.lows_book,
+            rules, out,
+        )  # fmt: skip
+    else:
+        periods.stretch(day, bar)
 
 
-def _meet(state: State, bar: Candle, rules: Rules, out: Out) -> None:
+def _meet(state: State, gap: bool, bar: Candle, rules: Rules, out: Out) -> None:
     """What was known meets the bar; the books tell without a look at their zones whether it does."""
     atr, low, high = state.averages.atr, bar.low, bar.high
     if high > state.highs_book.near or state.highs_book.waiting != 0:
@@ -63,19 +75,10 @@ def _meet(state: State, bar: Candle, rules: Rules, out: Out) -> None:
         flips.meet(state.flips_up, state.flips_up_book, 1, bar, out)
     if high >= state.flips_down_book.near:
         flips.meet(state.flips_down, state.flips_down_book, -1, bar, out)
-    gap = fair_value_gaps.side_of(state.window, state.slots, bar, atr, rules)
-    zones, book = (state.gaps_up, state.gaps_up_book) if gap > 0 else (state.gaps_down, state.gaps_down_book)
-    joined = gap != 0 and fair_value_gaps.joins(zones, book, bar, rules)
-    if joined:
-        fair_value_gaps.found(zones, book, gap, True, state.window, state.slots, bar, rules, out)
-    if low <= state.gaps_up_book.near:
-        fair_value_gaps.meet(
-            state.gaps_up, state.gaps_up_book, 1, state.flips_down, state.flips_down_book, bar, rules, out
-        )
-    if high >= state.gaps_down_book.near:
-        fair_value_gaps.meet(
-            state.gaps_down, state.gaps_down_book, -1, state.flips_up, state.flips_up_book, bar, rules, out
-        )
+    if gap:
+        _gap(state, bar, rules, out)
+    else:
+        _gaps_meet(state, bar, rules, out)
     if low <= state.blocks_up_book.near:
         order_blocks.meet(
             state.blocks_up, state.blocks_up_book, 1, state.flips_down, state.flips_down_book,
@@ -86,45 +89,86 @@ def _meet(state: State, bar: Candle, rules: Rules, out: Out) -> None:
             state.blocks_down, state.blocks_down_book, -1, state.flips_up, state.flips_up_book,
             state.lows_book.last, bar, rules, out,
         )  # fmt: skip
-    if gap != 0 and not joined:
-        fair_value_gaps.found(zones, book, gap, False, state.window, state.slots, bar, rules, out)
 
 
-def _break(state: State, displaced: int, atr: float, bar: Candle, rules: Rules, out: Out) -> None:
-    """Pivots that were known are broken; impulses that were under way go on."""
-    if state.internal_trend.impulse != 0:
-        impulse.advance(state.internal_trend, INTERNAL, bar, rules, out)
-    if state.swing_trend.impulse != 0:
-        impulse.advance(state.swing_trend, SWING, bar, rules, out)
-    up, down = (bar.high, bar.low) if rules.break_by_wick else (bar.close, bar.close)
-    rising = bar.close >= bar.open
-    for turn in range(2):
-        if rising == (turn == 1):
-            if state.internal_up.live != 0 and up > state.internal_up.level:
-                _broken(state, INTERNAL, 1, displaced, atr, bar, rules, out)
-            if state.swing_up.live != 0 and up > state.swing_up.level:
-                _broken(state, SWING, 1, displaced, atr, bar, rules, out)
-        else:
-            if state.internal_down.live != 0 and down < state.internal_down.level:
-                _broken(state, INTERNAL, -1, displaced, atr, bar, rules, out)
-            if state.swing_down.live != 0 and down < state.swing_down.level:
-                _broken(state, SWING, -1, displaced, atr, bar, rules, out)
+def _gaps_meet(state: State, bar: Candle, rules: Rules, out: Out) -> None:
+    if bar.low <= state.gaps_up_book.near:
+        fair_value_gaps.meet(
+            state.gaps_up, state.gaps_up_book, 1, state.flips_down, state.flips_down_book, bar, rules, out
+        )
+    if bar.high >= state.gaps_down_book.near:
+        fair_value_gaps.meet(
+            state.gaps_down, state.gaps_down_book, -1, state.flips_up, state.flips_up_book, bar, rules, out
+        )
+
+
+def _gap(state: State, bar: Candle, rules: Rules, out: Out) -> None:
+    """The bar may complete a gap. The one that it joins does not meet the bar by itself any more."""
+    frame, slots = state.window, state.slots
+    side = fair_value_gaps.side_of(frame, slots, bar, state.averages.atr, rules)
+    if side == 0:
+        _gaps_meet(state, bar, rules, out)
+        return
+    zones, book = (state.gaps_up, state.gaps_up_book) if side > 0 else (state.gaps_down, state.gaps_down_book)
+    first, joined = slots[(frame.count - 3) & rules.mask], 0
+    top, bottom = (bar.low, first.high) if side > 0 else (first.low, bar.high)
+    index = fair_value_gaps.before(zones, book, bar, rules)
+    if index >= 0:
+        last = zones[index]
+        joined, top, bottom = last.id, max(top, last.top), min(bottom, last.bottom)
+        last.stage = books.GONE
+        books.settle(zones, book, index, side)
+    _gaps_meet(state, bar, rules, out)
+    fair_value_gaps.found(zones, book, side, joined, top, bottom, bar, rules, out)
+
+
+def _move(state: State, displaced: int, atr: float, bar: Candle, rules: Rules, out: Out) -> None:
+    """Impulses that were under way go on, and pivots that were known are broken."""
+    high, low = bar.high, bar.low
+    internal, swing = state.internal_trend, state.swing_trend
+    if high >= internal.above or low <= internal.below:
+        impulse.advance(internal, INTERNAL, bar, rules, out)
+    if high >= swing.above or low <= swing.below:
+        impulse.advance(swing, SWING, bar, rules, out)
+    up, down = (high, low) if rules.break_by_wick else (bar.close, bar.close)
+    if (
+        up > state.internal_up.trigger
+        or down < state.internal_down.trigger
+        or up > state.swing_up.trigger
+        or down < state.swing_down.trigger
+    ):
+        _breaks(state, up, down, displaced, atr, bar, rules, out)
     if rules.four_swings:
         four_swings.watch(state.internal_turns, bar, rules)
         four_swings.watch(state.swing_turns, bar, rules)
-        if state.internal_waits_book.count != 0:
-            four_swings.meet(state.internal_waits, state.internal_waits_book, bar, rules, out)
-        if state.swing_waits_book.count != 0:
-            four_swings.meet(state.swing_waits, state.swing_waits_book, bar, rules, out)
-    frame = state.window
-    if state.internal_up.live != 0 and bar.low <= state.internal_up.far_low:
-        structure.extend(state.internal_up, 1, frame, bar)
-    if state.internal_down.live != 0 and bar.high >= state.internal_down.far_high:
-        structure.extend(state.internal_down, -1, frame, bar)
-    if state.swing_up.live != 0 and bar.low <= state.swing_up.far_low:
-        structure.extend(state.swing_up, 1, frame, bar)
-    if state.swing_down.live != 0 and bar.high >= state.swing_down.far_high:
-        structure.extend(state.swing_down, -1, frame, bar)
+        four_swings.meet(state.internal_waits, state.internal_waits_book, bar, rules, out)
+        four_swings.meet(state.swing_waits, state.swing_waits_book, bar, rules, out)
+    if low <= state.internal_up.far:
+        structure.extend(state.internal_up, 1, state.window, bar)
+    if high >= state.internal_down.far:
+        structure.extend(state.internal_down, -1, state.window, bar)
+    if low <= state.swing_up.far:
+        structure.extend(state.swing_up, 1, state.window, bar)
+    if high >= state.swing_down.far:
+        structure.extend(state.swing_down, -1, state.window, bar)
+
+
+def _breaks(
+    state: State, up: float, down: float, displaced: int, atr: float, bar: Candle, rules: Rules, out: Out
+) -> None:
+    """Where wicks count, a bar may break both sides: then the one that it closed to comes last."""
+    rising = bar.close >= bar.open
+    for turn in range(2):
+        if rising == (turn == 1):
+            if up > state.internal_up.trigger:
+                _broken(state, INTERNAL, 1, displaced, atr, bar, rules, out)
+            if up > state.swing_up.trigger:
+                _broken(state, SWING, 1, displaced, atr, bar, rules, out)
+        else:
+            if down < state.internal_down.trigger:
+                _broken(state, INTERNAL, -1, displaced, atr, bar, rules, out)
+            if down < state.swing_down.trigger:
+                _broken(state, SWING, -1, displaced, atr, bar, rules, out)
 
 
 def _broken(
@@ -150,27 +194,24 @@ def _broken(
 
 def _confirm(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     """Pivots that the bar confirms, and what follows from them."""
-    if state.range.known != 0:
-        dealing_range.stretch(state.range, bar)
-    side = pivots.candidate(
-        state.internal, state.window, state.slots, rules.internal_length, rules.internal_before,
-        rules.internal_first, rules,
-    )  # fmt: skip
-    if side != 0:
-        _internal(state, side, bar, rules, out)
-    side = pivots.candidate(
-        state.swing,
-        state.window,
-        state.slots,
-        rules.swing_length,
-        rules.swing_before,
-        rules.swing_first,
-        rules,
-    )
-    if side != 0:
-        _swing(state, side, bar, rules, out)
-    if state.range.known == dealing_range.BOTH:
-        dealing_range.place(state.range, bar, rules, out)
+    slots, mask = state.slots, rules.mask
+    number = state.window.count - 1 - rules.internal_length
+    slot, least = slots[number & mask], number - rules.internal_before
+    if slot.higher < least or slot.lower < least:
+        side = pivots.side_of(
+            state.internal, slot, number, rules.internal_before, rules.internal_first, rules
+        )
+        if side != 0:
+            _internal(state, side, bar, rules, out)
+    number = state.window.count - 1 - rules.swing_length
+    slot, least = slots[number & mask], number - rules.swing_before
+    if slot.higher < least or slot.lower < least:
+        side = pivots.side_of(state.swing, slot, number, rules.swing_before, rules.swing_first, rules)
+        if side != 0:
+            _swing(state, side, bar, rules, out)
+    known = state.range
+    if bar.high > known.top or bar.low < known.bottom or bar.close >= known.upper or bar.close <= known.lower:
+        dealing_range.follow(known, bar, rules, out)
 
 
 def _internal(state: State, side: int, bar: Candle, rules: Rules, out: Out) -> None:

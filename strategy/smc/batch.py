@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from strategy.smc.candle import MOST, BadCandle, Candle, fault
-from strategy.smc.compiled import BAR, OUT, kernel, room
+from strategy.smc.candle import LATEST, MOST, BadCandle, Candle, fault
+from strategy.smc.compiled import EVENT, OUT, kernel, room
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import KINDS, scopes
 from strategy.smc.params import Parameters, Rules, names, rules
@@ -39,7 +39,8 @@ def scan(
         One record of `strategy.smc.compiled.EVENT` for each event.
 
     Raises:
-        BadCandle: the columns differ in length, or a candle is one that streaming refuses; it names the first.
+        BadCandle: the columns differ in length, or a candle is one that streaming refuses; it names the
+            first.
         ConfigurationError: unknown timeframe or time zone.
     """
     return scan_on(None, open, high, low, close, volume, time, params)[0]
@@ -55,7 +56,8 @@ def scan_on(
     time: ArrayLike,
     params: Parameters | None = None,
 ) -> tuple[NDArray[Any], State]:
-    """As `scan`, but from a state on, and with the state after it: streaming and batch hand over to each other.
+    """As `scan`, but from a state on, and with the state after it: streaming and batch hand over to each
+    other.
 
     The state that is given is left as it is.
     """
@@ -69,19 +71,22 @@ def scan_on(
     state = fresh(limits.mask, limits.sessions) if state is None else state
     _check(columns, times, limits.length, state.window.time)
     record = to_record(state)
-    found = _found(record[0], limits, columns, times)
+    found = _found(record, limits, columns, times)
     return found, from_record(record, limits)
 
 
 def _found(state: Any, limits: Rules, columns: list[Floats], times: NDArray[np.int64]) -> NDArray[Any]:
-    numbers, out, bar, spare = rules_record(limits)[0], np.zeros(1, OUT), np.zeros(1, BAR)[0], room(limits)
+    """Run the kernel until all is taken; the events are moved as bytes, which NumPy does many times
+    faster."""
+    out, spare = np.zeros(1, OUT), room(limits)
+    arguments = [array.view(np.uint8) for array in (state, rules_record(limits), out)]
+    rows = out["rows"][0].view(np.uint8)
     done, found = 0, []
     while True:
-        out["count"] = 0
-        done = kernel(state, numbers, out[0], bar, times, *columns, done, spare)
-        found.append(out["rows"][0, : out["count"][0]].copy())
+        done = kernel(*arguments, times, *columns, done, spare)
+        found.append(rows[: out["count"][0] * EVENT.itemsize].copy())
         if done >= times.size:
-            return np.concatenate(found)
+            return np.concatenate(found).view(EVENT)
 
 
 def _milliseconds(time: ArrayLike) -> NDArray[np.int64]:
@@ -102,7 +107,7 @@ def _check(columns: list[Floats], times: NDArray[np.int64], length: int, last: i
     first, high, low, close, volume = columns
     sound = (low <= first) & (first <= high) & (low <= close) & (close <= high)
     sound &= (volume >= 0.0) & (volume <= MOST) & (low >= -MOST) & (high <= MOST)
-    sound &= (times % length == 0) & (times >= 0)
+    sound &= (times % length == 0) & (times >= 0) & (times <= LATEST)
     if times.size:
         sound[0] &= times[0] > last
         sound[1:] &= times[1:] > times[:-1]
@@ -121,7 +126,11 @@ def structure_events(found: NDArray[Any], params: Parameters | None = None) -> I
         params: those of the scan: they have the sessions' names.
     """
     words = scopes(names(Parameters() if params is None else params))
-    for name, kind, scope, direction, at, known_at, level, top, bottom, value, on in found.tolist():
+    stands = found["on"].tolist()
+    plain = found[[name for name in EVENT.names or () if name != "on"]].tolist()
+    for (name, kind, scope, direction, at, known_at, level, top, bottom, value), on in zip(
+        plain, stands, strict=True
+    ):
         yield StructureEvent(
             name, KINDS[kind], words[scope], direction, at, known_at, level, top, bottom, value,
             tuple(one for one in on if one),

@@ -12,6 +12,9 @@ from bus_schemas.timeframes import iso
 MOST = 1e15
 """Largest price and volume. Sums and products of such stay finite, which JSON state must be."""
 
+LATEST = 4_102_444_800_000
+"""The year 2100, in milliseconds."""
+
 
 class Candle(msgspec.Struct, gc=False):
     """A closed candle.
@@ -43,6 +46,8 @@ def fault(candle: Candle, length: int, last: int) -> str | None:
         last: open time of the candle before, below zero if there was none.
     """
     time, o, h, low, c = candle.time, candle.open, candle.high, candle.low, candle.close
+    if not 0 <= time <= LATEST:
+        return f"candle at {time} ms: not between 1970 and {iso(LATEST)}"
     where = f"candle at {iso(time)}"
     for name, value in (("open", o), ("high", h), ("low", low), ("close", c), ("volume", candle.volume)):
         if not -inf < value < inf:
@@ -55,8 +60,6 @@ def fault(candle: Candle, length: int, last: int) -> str | None:
         return f"{where}: open {o} or close {c} lies outside low {low} to high {h}"
     if candle.volume < 0:
         return f"{where}: volume {candle.volume} is below zero"
-    if time < 0:
-        return f"{where} is before 1970"
     if time % length:
         return f"{where} is not on the grid of {length // 1000} s candles"
     if time <= last:

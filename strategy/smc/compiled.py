@@ -18,6 +18,7 @@ from numba.extending import overload, register_jitable
 
 from strategy.smc import (
     advance,
+    books,
     dealing_range,
     fair_value_gaps,
     flips,
@@ -36,12 +37,12 @@ from strategy.smc import (
 )
 from strategy.smc.candle import Candle
 from strategy.smc.params import Rules
-from strategy.smc.records import dtype_of
+from strategy.smc.records import RULES, STATE, dtype_of
 
 EVENT = np.dtype(
     [
         ("id", "i8"),
-        ("kind", "i2"),
+        ("kind", "i4"),
         ("scope", "i2"),
         ("direction", "i2"),
         ("at", "i8"),
@@ -51,12 +52,11 @@ EVENT = np.dtype(
         ("bottom", "f8"),
         ("value", "f8"),
         ("on", "i8", (3,)),
-    ],
-    align=True,
+    ]
 )
 """A structure event; numbers of kinds and scopes stand in `strategy.smc.kinds`."""
 
-ROWS = 65_536
+ROWS = 16_384
 OUT = np.dtype([("count", "i8"), ("time", "i8"), ("next", "i8"), ("rows", EVENT, (ROWS,))])
 BAR = dtype_of(Candle)
 
@@ -108,10 +108,30 @@ def _add(zones: Any, book: Any) -> Callable[..., Any]:
     return put
 
 
+@register_jitable(forceinline=True)
+def _copy(to: Any, source: Any) -> None:
+    """Field by field: a record assigned as a whole is copied byte by byte."""
+    to.id = source.id
+    to.kind = source.kind
+    to.scope = source.scope
+    to.side = source.side
+    to.at = source.at
+    to.since = source.since
+    to.top = source.top
+    to.bottom = source.bottom
+    to.next = source.next
+    to.stage = source.stage
+    to.changed = source.changed
+    to.mark = source.mark
+    to.marked = source.marked
+    to.on = source.on
+    to.used = source.used
+
+
 @overload(memory.move, strict=False)
 def _move(zones: Any, to: Any, source: Any) -> Callable[..., None]:
     def put(zones, to, source):  # type: ignore[no-untyped-def]
-        zones[to] = zones[source]
+        _copy(zones[to], zones[source])
 
     return put
 
@@ -120,10 +140,24 @@ def _move(zones: Any, to: Any, source: Any) -> Callable[..., None]:
 def _drop(zones: Any, book: Any, index: Any) -> Callable[..., None]:
     def take(zones, book, index):  # type: ignore[no-untyped-def]
         for later in range(index + 1, book.count):
-            zones[later - 1] = zones[later]
+            _copy(zones[later - 1], zones[later])
         book.count -= 1
 
     return take
+
+
+@overload(memory.sink, strict=False)
+def _sink(zones: Any, at: Any, side: Any) -> Callable[..., None]:
+    def put(zones, at, side):  # type: ignore[no-untyped-def]
+        following = zones[at].next
+        spare = zones.shape[0] - 1
+        _copy(zones[spare], zones[at])
+        while at > 0 and (zones[at - 1].next - following) * side > 0:
+            _copy(zones[at], zones[at - 1])
+            at -= 1
+        _copy(zones[at], zones[spare])
+
+    return put
 
 
 @overload(memory.cut, strict=False)
@@ -135,8 +169,8 @@ def _cut(zones: Any, book: Any, count: Any) -> Callable[..., None]:
 
 
 _MODULES = (
-    window, indicators, pivots, structure, impulse, four_swings, fair_value_gaps, flips, order_blocks, inducement,
-    liquidity, dealing_range, periods, sessions, advance,
+    books, window, indicators, pivots, structure, impulse, four_swings, fair_value_gaps, flips,
+    order_blocks, inducement, liquidity, dealing_range, periods, sessions, advance,
 )  # fmt: skip
 
 for _module in _MODULES:
@@ -154,25 +188,37 @@ def _fingerprint() -> str:
 
 
 def _cached() -> Callable[..., Any]:
-    """The kernel, compiled at its first call and kept on disk under the fingerprint of its sources."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_folder() / _fingerprint())
+    """The kernel, compiled at its first call and kept on disk under the fingerprint of its sources.
+
+    In `NUMBA_CACHE_DIR` where that is set, else in the user's cache. Where neither can be written, each
+    process compiles anew.
+    """
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    folder = Path(before or Path.home() / ".cache" / "causeway") / _fingerprint()
     try:
-        return numba.njit(_run, cache=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return numba.njit(_run)  # type: ignore[no-any-return]
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+    try:
+        return numba.njit(_run, cache=True)  # type: ignore[no-any-return]
     finally:
-        numba.config.CACHE_DIR = before
-
-
-def _cache_folder() -> Path:
-    return Path.home() / ".cache" / "causeway"
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
 _advance = advance.advance
 _bits = memory.ORDINAL_BITS
 
 
-def _run(state, rules, out, bar, time, opening, high, low, close, volume, begin, room):  # type: ignore[no-untyped-def]
-    """Bars from `begin` on, until all are taken or the room may not be enough for one more."""
+def _run(memory, numbers, sink, time, opening, high, low, close, volume, begin, room):  # type: ignore[no-untyped-def]
+    """Bars from `begin` on, until all are taken or the room may not be enough for one more.
+
+    State, rules and sink come as plain bytes: numba looks at the type of every argument at each call, and
+    that of a large record takes it longer than a thousand bars.
+    """
+    state, rules, out = memory.view(STATE)[0], numbers.view(RULES)[0], sink.view(OUT)[0]
+    bar = np.zeros(1, BAR)[0]
+    out.count = 0
     index = begin
     while index < time.size and out.count + room <= ROWS:
         bar.time = time[index]
@@ -182,7 +228,7 @@ def _run(state, rules, out, bar, time, opening, high, low, close, volume, begin,
         bar.close = close[index]
         bar.volume = volume[index]
         out.time = bar.time
-        out.next = (bar.time // rules.length << _bits) + 1
+        out.next = (bar.time << _bits) + 1
         _advance(state, bar, rules, out)
         index += 1
     return index

@@ -7,7 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from strategy.smc.advance import advance
-from strategy.smc.candle import BadCandle, Candle, fault
+from strategy.smc.candle import LATEST, BadCandle, Candle, fault
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import scopes
 from strategy.smc.memory import Out
@@ -52,9 +52,9 @@ class SmcEngine:
             and low >= -1e15
             and high <= 1e15
         )
-        if not sound or time <= state.window.time or time % limits.length:
+        if not sound or not state.window.time < time <= LATEST or time % limits.length:
             raise BadCandle(fault(candle, limits.length, state.window.time))
-        out.begin(time, limits.length)
+        out.begin(time)
         advance(state, candle, limits, out)
         return out.events
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from strategy.smc import flips
+from strategy.smc import books, flips
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import (
-    EXPIRED,
     FVG,
     FVG_FILLED,
     FVG_HALF_FILLED,
@@ -22,9 +21,9 @@ from strategy.smc.kinds import (
     FVG_TOUCHED,
     NONE,
 )
-from strategy.smc.memory import Out, add, cut, drop, emit, move
+from strategy.smc.memory import Out, add, emit
 from strategy.smc.params import Rules
-from strategy.smc.state import NOWHERE_ABOVE, Book, Slot, Window, Zone
+from strategy.smc.state import Book, Slot, Window, Zone
 
 FRESH: Final = 0
 TOUCHED: Final = 1
@@ -44,55 +43,46 @@ def side_of(window: Window, slots: list[Slot], bar: Candle, atr: float, rules: R
     return 0
 
 
-def joins(zones: list[Zone], book: Book, bar: Candle, rules: Rules) -> bool:
-    """Whether a gap completed by this bar follows on one that the bar before completed."""
-    if book.count == 0 or not rules.fvg_joined:
-        return False
-    return zones[book.count - 1].since == bar.time - rules.length
+def before(zones: list[Zone], book: Book, bar: Candle, rules: Rules) -> int:
+    """Index of the gap that the bar before completed, below zero if there is none or gaps are not joined."""
+    index = book.count - 1 if rules.fvg_joined else -1
+    while index >= 0 and zones[index].since != bar.time - rules.length:
+        index -= 1
+    return index
 
 
 def found(
     zones: list[Zone],
     book: Book,
     side: int,
-    joined: bool,
-    window: Window,
-    slots: list[Slot],
+    joined: int,
+    top: float,
+    bottom: float,
     bar: Candle,
     rules: Rules,
     out: Out,
 ) -> None:
-    """Add the gap that the bar completes, or join it to the newest."""
-    first = slots[(window.count - 3) & rules.mask]
-    top, bottom = (bar.low, first.high) if side > 0 else (first.low, bar.high)
-    at = bar.time - rules.length
-    if joined:
-        zone = zones[book.count - 1]
-        top, bottom = max(top, zone.top), min(bottom, zone.bottom)
-        name = emit(
-            out, FVG_JOINED, NONE, side, at, (top + bottom) / 2, top, bottom, top - bottom, zone.id, 0, 0
-        )
-        zone.on = zone.id
-        zone.stage = FRESH
-        zone.changed = 0
-    else:
-        if book.count >= rules.zones_kept:
-            lost = zones[0]
-            middle = (lost.top + lost.bottom) / 2
-            emit(out, EXPIRED, NONE, side, lost.at, middle, lost.top, lost.bottom, 0.0, lost.id, 0, 0)
-            drop(zones, book, 0)
-        name = emit(out, FVG, NONE, side, at, (top + bottom) / 2, top, bottom, top - bottom, 0, 0, 0)
-        zone = add(zones, book)
-        zone.side = side
+    """Add the gap that the bar completes.
+
+    Args:
+        joined: id of the gap that it takes the place of, 0 if of none.
+        top, bottom: its edges, those of the other included.
+    """
+    at, middle = bar.time - rules.length, (top + bottom) / 2
+    kind = FVG_JOINED if joined != 0 else FVG
+    books.make_room(zones, book, rules.zones_kept, out)
+    name = emit(out, kind, NONE, side, at, middle, top, bottom, top - bottom, joined, 0, 0)
+    zone = add(zones, book)
     zone.id = name
     zone.kind = FVG
+    zone.side = side
     zone.at = at
     zone.since = bar.time
     zone.top = top
     zone.bottom = bottom
     zone.next = top if side > 0 else bottom
-    if (zone.next - book.near) * side > 0:
-        book.near = zone.next
+    zone.on = joined
+    books.placed(zones, book, side)
 
 
 def meet(
@@ -107,42 +97,33 @@ def meet(
 ) -> None:
     """Let the bar meet the gaps of a side. Inverted ones go to `other`, the flips of the other side."""
     reach = bar.low if side > 0 else bar.high
-    near = -side * NOWHERE_ABOVE
-    kept = 0
-    for index in range(book.count):
+    start = books.reached(zones, book, reach, side)
+    for index in range(book.count - 1, start - 1, -1):
         zone = zones[index]
-        reached = zone.since != bar.time and (reach - zone.next) * side <= 0
-        if reached and _fill(zone, side, reach, bar, out):
+        if _fill(zone, side, reach, bar, out):
             flips.put(other, other_book, -side, FVG_INVERTED, zone, bar, 0, 0, rules, out)
-            continue
-        if (zone.next - near) * side > 0:
-            near = zone.next
-        if kept != index:
-            move(zones, kept, index)
-        kept += 1
-    cut(zones, book, kept)
-    book.near = near
+            zone.stage = books.GONE
+    books.settle(zones, book, start, side)
 
 
 def _fill(zone: Zone, side: int, reach: float, bar: Candle, out: Out) -> bool:
     """Move a gap through its states; whether the bar inverts it."""
-    top, bottom = zone.top, zone.bottom
-    middle = (top + bottom) / 2
-    far = bottom if side > 0 else top
+    middle = (zone.top + zone.bottom) / 2
+    far = zone.bottom if side > 0 else zone.top
     if zone.stage == FRESH:
-        _say(out, FVG_TOUCHED, zone, side, reach, bar)
-        zone.stage, zone.next, zone.changed = TOUCHED, middle, bar.time
+        _pass(zone, FVG_TOUCHED, TOUCHED, middle, side, reach, bar, out)
     if zone.stage == TOUCHED and (reach - middle) * side <= 0:
-        _say(out, FVG_HALF_FILLED, zone, side, reach, bar)
-        zone.stage, zone.next, zone.changed = HALF_FILLED, far, bar.time
+        _pass(zone, FVG_HALF_FILLED, HALF_FILLED, far, side, reach, bar, out)
     if zone.stage == HALF_FILLED and (reach - far) * side <= 0:
-        _say(out, FVG_FILLED, zone, side, reach, bar)
-        zone.stage, zone.changed = FILLED, bar.time
+        _pass(zone, FVG_FILLED, FILLED, far, side, reach, bar, out)
     return zone.stage == FILLED and (bar.close - far) * side < 0
 
 
-def _say(out: Out, kind: int, zone: Zone, side: int, reach: float, bar: Candle) -> None:
-    emit(
-        out, kind, NONE, side, bar.time, (zone.top + zone.bottom) / 2, zone.top, zone.bottom, reach,
-        zone.id, 0, 0,
-    )  # fmt: skip
+def _pass(
+    zone: Zone, kind: int, stage: int, following: float, side: int, reach: float, bar: Candle, out: Out
+) -> None:
+    middle = (zone.top + zone.bottom) / 2
+    emit(out, kind, NONE, side, bar.time, middle, zone.top, zone.bottom, reach, zone.id, 0, 0)
+    zone.stage = stage
+    zone.next = following
+    zone.changed = bar.time

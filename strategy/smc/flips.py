@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from strategy.smc import books
 from strategy.smc.candle import Candle
-from strategy.smc.kinds import EXPIRED, FLIP_FAILED, FLIP_RETESTED
-from strategy.smc.memory import Out, add, cut, drop, emit, move
+from strategy.smc.kinds import FLIP_FAILED, FLIP_RETESTED
+from strategy.smc.memory import Out, add, emit
 from strategy.smc.params import Rules
-from strategy.smc.state import NOWHERE_ABOVE, Book, Zone
+from strategy.smc.state import Book, Zone
 
 FRESH: Final = 0
 RETESTED: Final = 1
@@ -35,11 +36,7 @@ def put(
     Args:
         kind: of the event: `BREAKER`, `MITIGATION_BLOCK` or `FVG_INVERTED`.
     """
-    if book.count >= rules.zones_kept:
-        lost = zones[0]
-        middle = (lost.top + lost.bottom) / 2
-        emit(out, EXPIRED, lost.scope, side, lost.at, middle, lost.top, lost.bottom, 0.0, lost.id, 0, 0)
-        drop(zones, book, 0)
+    books.make_room(zones, book, rules.zones_kept, out)
     top, bottom = source.top, source.bottom
     name = emit(
         out, kind, source.scope, side, bar.time, (top + bottom) / 2, top, bottom, bar.close,
@@ -56,36 +53,27 @@ def put(
     zone.bottom = bottom
     zone.on = source.id
     zone.next = top if side > 0 else bottom
-    if (zone.next - book.near) * side > 0:
-        book.near = zone.next
+    books.placed(zones, book, side)
 
 
 def meet(zones: list[Zone], book: Book, side: int, bar: Candle, out: Out) -> None:
     """Let the bar meet the flips of a side."""
     reach = bar.low if side > 0 else bar.high
-    near = -side * NOWHERE_ABOVE
-    kept = 0
-    for index in range(book.count):
+    start = books.reached(zones, book, reach, side)
+    for index in range(book.count - 1, start - 1, -1):
         zone = zones[index]
-        if (reach - zone.next) * side <= 0:
-            far = zone.bottom if side > 0 else zone.top
-            middle = (zone.top + zone.bottom) / 2
-            if zone.stage == FRESH:
-                emit(
-                    out, FLIP_RETESTED, zone.scope, side, bar.time, middle, zone.top, zone.bottom, reach,
-                    zone.id, 0, 0,
-                )  # fmt: skip
-                zone.stage, zone.next, zone.changed = RETESTED, far, bar.time
-            if (bar.close - far) * side < 0:
-                emit(
-                    out, FLIP_FAILED, zone.scope, side, bar.time, middle, zone.top, zone.bottom, bar.close,
-                    zone.id, 0, 0,
-                )  # fmt: skip
-                continue
-        if (zone.next - near) * side > 0:
-            near = zone.next
-        if kept != index:
-            move(zones, kept, index)
-        kept += 1
-    cut(zones, book, kept)
-    book.near = near
+        far = zone.bottom if side > 0 else zone.top
+        if zone.stage == FRESH:
+            _say(FLIP_RETESTED, zone, side, reach, bar, out)
+            zone.stage = RETESTED
+            zone.next = far
+            zone.changed = bar.time
+        if (bar.close - far) * side < 0:
+            _say(FLIP_FAILED, zone, side, bar.close, bar, out)
+            zone.stage = books.GONE
+    books.settle(zones, book, start, side)
+
+
+def _say(kind: int, zone: Zone, side: int, price: float, bar: Candle, out: Out) -> None:
+    middle = (zone.top + zone.bottom) / 2
+    emit(out, kind, zone.scope, side, bar.time, middle, zone.top, zone.bottom, price, zone.id, 0, 0)

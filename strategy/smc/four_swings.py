@@ -1,15 +1,16 @@
 """The reference library's breaks: a pattern of four pivots, and a close beyond its second.
 
-Low, high, higher low, higher high is a BOS upwards at the first of the two highs; if the second low is below
-the first it is a CHoCH. The mirror downwards. Known once the pattern and the break are both known; the library
-labels the second pivot, bars or days earlier.
+Low, high, higher low, higher high is a BOS upwards at the first of the two highs; if the second low is
+below the first it is a CHoCH. The mirror downwards. Known once the pattern and the break are both known;
+the library labels the second pivot, bars or days earlier.
 """
 
 from __future__ import annotations
 
+from strategy.smc import books
 from strategy.smc.candle import Candle
-from strategy.smc.kinds import BOS, CHOCH, EXPIRED
-from strategy.smc.memory import Out, add, cut, drop, emit, move
+from strategy.smc.kinds import BOS, CHOCH
+from strategy.smc.memory import Out, add, cut, emit, move
 from strategy.smc.params import Rules
 from strategy.smc.state import Book, Turn, Zone
 
@@ -85,9 +86,7 @@ def _wait(
     out: Out,
 ) -> None:
     if book.count >= rules.zones_kept:
-        lost = waits[0]
-        emit(out, EXPIRED, scope, lost.side, lost.at, lost.next, lost.next, lost.next, 0.0, lost.id, 0, 0)
-        drop(waits, book, 0)
+        books.expire(waits, book, 0, out)
     zone = add(waits, book)
     zone.id = turn.id
     zone.kind = kind

@@ -1,8 +1,8 @@
 """Optimal trade entry (OTE): the part of an impulse, measured back from its end, where a retrace is bought.
 
 For an impulse upwards from 100 to 200 the entry lies from 138 down to 121: 0.62 to 0.79 of the way back. It
-becomes known when price gets there, and again after the impulse has gone on to a new extreme. A bar that makes
-the extreme counts only by its close: nobody knows whether its low came before.
+becomes known when price gets there, and again after the impulse has gone on to a new extreme. A bar that
+makes the extreme counts only by its close: nobody knows whether its low came before.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from strategy.smc.candle import Candle
 from strategy.smc.kinds import OTE
 from strategy.smc.memory import Out, emit
 from strategy.smc.params import Rules
-from strategy.smc.state import Trend
+from strategy.smc.state import NOWHERE_ABOVE, NOWHERE_BELOW, Trend
 
 
 def advance(trend: Trend, scope: int, bar: Candle, rules: Rules, out: Out) -> None:
-    """Follow a living impulse that began before this bar."""
+    """Follow a living impulse that began before this bar. Called when the bar goes above or below its
+    prices."""
     side = trend.impulse
     ahead, behind = (bar.high, bar.low) if side > 0 else (bar.low, bar.high)
+    retrace = behind
     if (ahead - trend.end) * side > 0:
         trend.end = ahead
         trend.armed = 1
         retrace = bar.close
-    else:
-        retrace = behind
     size = trend.end - trend.start
     near = trend.end - rules.ote_from * size
     if trend.armed != 0 and (retrace - near) * side <= 0:
@@ -34,3 +34,19 @@ def advance(trend: Trend, scope: int, bar: Candle, rules: Rules, out: Out) -> No
         emit(out, OTE, scope, side, bar.time, (near + far) / 2, top, bottom, depth, trend.id, 0, 0)
     if (behind - trend.start) * side < 0:
         trend.impulse = 0
+    watch(trend, rules)
+
+
+def watch(trend: Trend, rules: Rules) -> None:
+    """Set the prices at which the impulse must be looked at again."""
+    if trend.impulse == 0:
+        trend.above = NOWHERE_ABOVE
+        trend.below = NOWHERE_BELOW
+        return
+    back = trend.end - rules.ote_from * (trend.end - trend.start) if trend.armed != 0 else trend.start
+    if trend.impulse > 0:
+        trend.above = trend.end
+        trend.below = back
+    else:
+        trend.above = back
+        trend.below = trend.end

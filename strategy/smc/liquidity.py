@@ -7,11 +7,12 @@ inside within `sweep_bars` candles, the first included, has *swept* it; price th
 
 from __future__ import annotations
 
+from strategy.smc import books
 from strategy.smc.candle import Candle
-from strategy.smc.kinds import EQUALS, EXPIRED, INTERNAL, POOL, POOL_GROWN, RUN, SWEPT
-from strategy.smc.memory import Out, add, cut, drop, emit, move
+from strategy.smc.kinds import EQUALS, INTERNAL, POOL, POOL_GROWN, RUN, SWEPT
+from strategy.smc.memory import Out, add, drop, emit
 from strategy.smc.params import Rules
-from strategy.smc.state import NOWHERE_ABOVE, Book, Zone
+from strategy.smc.state import Book, Zone
 
 
 def pivot(
@@ -28,8 +29,10 @@ def pivot(
 ) -> None:
     """A new internal pivot: joins an untouched level or pool within the tolerance, else is a level itself."""
     tolerance = rules.pool_atr * atr
-    for index in range(book.count):
+    for index in range(book.count - 1, -1, -1):
         zone = zones[index]
+        if (zone.next - level) * side > tolerance:
+            break
         if zone.stage != 0 or (zone.scope != INTERNAL and zone.scope != EQUALS):
             continue
         top, bottom = max(zone.top, level), min(zone.bottom, level)
@@ -46,6 +49,7 @@ def pivot(
         if kind == POOL:
             zone.id = made
             zone.scope = EQUALS
+        books.settle(zones, book, 0, -side)
         return
     level_at(zones, book, side, INTERNAL, name, at, level, bar, rules, out)
 
@@ -64,16 +68,15 @@ def level_at(
 ) -> None:
     """Add a level. Where there are too many, the oldest pivot expires, or else the oldest."""
     if book.count >= rules.levels_kept:
-        oldest = 0
+        oldest, pivots_only = 0, False
         for index in range(book.count):
-            if zones[index].scope == INTERNAL and zones[index].stage == 0:
-                oldest = index
-                break
-        lost = zones[oldest]
-        emit(out, EXPIRED, lost.scope, side, lost.at, lost.next, lost.top, lost.bottom, 0.0, lost.id, 0, 0)
-        if lost.stage != 0:
+            one = zones[index]
+            is_pivot = one.scope == INTERNAL and one.stage == 0
+            if (is_pivot and not pivots_only) or (is_pivot == pivots_only and one.id < zones[oldest].id):
+                oldest, pivots_only = index, is_pivot
+        if zones[oldest].stage != 0:
             book.waiting -= 1
-        drop(zones, book, oldest)
+        books.expire(zones, book, oldest, out)
     zone = add(zones, book)
     zone.id = name
     zone.kind = 1
@@ -82,54 +85,72 @@ def level_at(
     zone.at = at
     zone.since = bar.time
     zone.top = zone.bottom = zone.next = level
-    if (level - book.near) * side < 0:
-        book.near = level
+    books.placed(zones, book, -side)
 
 
-def replace(zones: list[Zone], book: Book, scope: int) -> None:
-    """Forget the untouched level of a scope: a new day, week, month or session takes its place."""
+def renew(
+    highs: list[Zone],
+    highs_book: Book,
+    lows: list[Zone],
+    lows_book: Book,
+    scope: int,
+    name: int,
+    at: int,
+    high: float,
+    low: float,
+    bar: Candle,
+    rules: Rules,
+    out: Out,
+) -> None:
+    """The high and low of a new day, week, month or session, in place of the untouched ones before."""
+    _forget(highs, highs_book, 1, scope)
+    _forget(lows, lows_book, -1, scope)
+    level_at(highs, highs_book, 1, scope, name, at, high, bar, rules, out)
+    level_at(lows, lows_book, -1, scope, name, at, low, bar, rules, out)
+
+
+def _forget(zones: list[Zone], book: Book, side: int, scope: int) -> None:
     index = 0
     while index < book.count:
         if zones[index].scope == scope and zones[index].stage == 0:
             drop(zones, book, index)
         else:
             index += 1
+    books.settle(zones, book, book.count, -side)
 
 
 def meet(zones: list[Zone], book: Book, side: int, atr: float, bar: Candle, rules: Rules, out: Out) -> None:
-    """Let the bar meet the levels of a side: +1 those above the price."""
+    """Let the bar meet the levels of a side: +1 those above the price.
+
+    Those that price is beyond are the last of the book: every other level lies farther.
+    """
     reach = bar.high if side > 0 else bar.low
-    near = side * NOWHERE_ABOVE
-    kept = 0
+    start = book.count
+    while start > 0 and (zones[start - 1].stage != 0 or (reach - zones[start - 1].next) * side > 0):
+        start -= 1
     book.waiting = 0
-    for index in range(book.count):
+    for index in range(book.count - 1, start - 1, -1):
         zone = zones[index]
-        if zone.stage != 0 or (reach - zone.next) * side > 0:
-            if zone.stage == 0:
-                zone.changed = bar.time
-                zone.mark = reach
-            elif (reach - zone.mark) * side > 0:
-                zone.mark = reach
-            zone.stage += 1
-            level = zone.next
-            if (bar.close - level) * side < 0:
-                depth = abs(zone.mark - level) / atr if atr > 0.0 else 0.0
-                top, bottom = (zone.mark, level) if side > 0 else (level, zone.mark)
-                book.last = emit(
-                    out, SWEPT, zone.scope, -side, zone.changed, level, top, bottom, depth, zone.id, 0, 0
-                )
-                continue
-            if zone.stage >= rules.sweep_bars:
-                emit(
-                    out, RUN, zone.scope, side, zone.changed, level, zone.top, zone.bottom, bar.close,
-                    zone.id, 0, 0,
-                )  # fmt: skip
-                continue
+        if zone.stage == 0:
+            zone.changed = bar.time
+            zone.mark = reach
+        elif (reach - zone.mark) * side > 0:
+            zone.mark = reach
+        zone.stage += 1
+        level = zone.next
+        if (bar.close - level) * side < 0:
+            depth = abs(zone.mark - level) / atr if atr > 0.0 else 0.0
+            top, bottom = (zone.mark, level) if side > 0 else (level, zone.mark)
+            book.last = emit(
+                out, SWEPT, zone.scope, -side, zone.changed, level, top, bottom, depth, zone.id, 0, 0
+            )
+            zone.stage = books.GONE
+        elif zone.stage >= rules.sweep_bars:
+            emit(
+                out, RUN, zone.scope, side, zone.changed, level, zone.top, zone.bottom, bar.close,
+                zone.id, 0, 0,
+            )  # fmt: skip
+            zone.stage = books.GONE
+        else:
             book.waiting += 1
-        elif (zone.next - near) * side < 0:
-            near = zone.next
-        if kept != index:
-            move(zones, kept, index)
-        kept += 1
-    cut(zones, book, kept)
-    book.near = near
+    books.settle(zones, book, start, -side)

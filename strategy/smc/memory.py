@@ -11,8 +11,9 @@ from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import KINDS
 from strategy.smc.state import Book, Zone
 
-ORDINAL_BITS = 20
-"""An event's id is its bar's number since 1970 with so many bits for its place in the bar."""
+ORDINAL_BITS = 10
+"""An event's id is its bar's open time with so many bits for its place in the bar. A bar with more events
+than that only counts on: a millisecond is far shorter than a bar."""
 
 
 class Out:
@@ -32,10 +33,10 @@ class Out:
         self.next = 0
         self.events: list[StructureEvent] = []
 
-    def begin(self, time: int, length: int) -> None:
+    def begin(self, time: int) -> None:
         """Start a bar."""
         self.time = time
-        self.next = (time // length << ORDINAL_BITS) + 1
+        self.next = (time << ORDINAL_BITS) + 1
         self.events = []
 
 
@@ -82,6 +83,19 @@ def drop(zones: list[Zone], book: Book, index: int) -> None:
     """Take one out, keeping the order."""
     del zones[index]
     book.count -= 1
+
+
+def sink(zones: list[Zone], at: int, side: int) -> None:
+    """Move one towards the start until none before it is nearer to the price.
+
+    Args:
+        side: +1 where higher is nearer, for zones below the price.
+    """
+    zone = zones[at]
+    while at > 0 and (zones[at - 1].next - zone.next) * side > 0:
+        zones[at] = zones[at - 1]
+        at -= 1
+    zones[at] = zone
 
 
 def cut(zones: list[Zone], book: Book, count: int) -> None:

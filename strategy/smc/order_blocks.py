@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from strategy.smc import flips
+from strategy.smc import books, flips
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import (
     BLOCK,
     BLOCK_BROKEN,
     BLOCK_MITIGATED,
     BREAKER,
-    EXPIRED,
     INDUCEMENT_TAKEN,
     MITIGATION_BLOCK,
 )
-from strategy.smc.memory import Out, add, cut, drop, emit, move
+from strategy.smc.memory import Out, add, emit
 from strategy.smc.params import Rules
-from strategy.smc.state import NOWHERE_ABOVE, Book, Leg, Zone
+from strategy.smc.state import Book, Leg, Zone
 
 FRESH: Final = 0
 MITIGATED: Final = 1
@@ -40,7 +39,8 @@ def found(
     rules: Rules,
     out: Out,
 ) -> None:
-    """Add the block of a break. A candle that is a living block already, or that the bar closed beyond, is not.
+    """Add the block of a break. A candle that is a living block already, or that the bar closed beyond, is
+    not.
 
     Args:
         broken: the break that it stands on.
@@ -59,11 +59,7 @@ def found(
     for index in range(book.count):
         if zones[index].at == at:
             return
-    if book.count >= rules.zones_kept:
-        lost = zones[0]
-        middle = (lost.top + lost.bottom) / 2
-        emit(out, EXPIRED, lost.scope, side, lost.at, middle, lost.top, lost.bottom, 0.0, lost.id, 0, 0)
-        drop(zones, book, 0)
+    books.make_room(zones, book, rules.zones_kept, out)
     name = emit(
         out, BLOCK, scope, side, at, (top + bottom) / 2, top, bottom, top - bottom, broken, displaced, 0
     )
@@ -79,8 +75,7 @@ def found(
     zone.next = near
     if (bar.close - near) * side <= 0:
         _mitigate(zone, side, bar.close, bar, out)
-    if (zone.next - book.near) * side > 0:
-        book.near = zone.next
+    books.placed(zones, book, side)
 
 
 def meet(
@@ -101,31 +96,21 @@ def meet(
     """
     reach = bar.low if side > 0 else bar.high
     beyond = reach if rules.block_broken_by_wick else bar.close
-    near = -side * NOWHERE_ABOVE
-    kept = 0
-    for index in range(book.count):
+    start = books.reached(zones, book, reach, side)
+    for index in range(book.count - 1, start - 1, -1):
         zone = zones[index]
-        if (reach - zone.next) * side <= 0:
-            far = zone.bottom if side > 0 else zone.top
-            _come_back(zone, side, reach, bar, out)
-            if zone.stage == MITIGATED and (beyond - far) * side < 0:
-                end = emit(
-                    out, BLOCK_BROKEN, zone.scope, side, bar.time, far, zone.top, zone.bottom, beyond,
-                    zone.id, 0, 0,
-                )  # fmt: skip
-                after = swept > zone.id
-                flips.put(
-                    other, other_book, -side, BREAKER if after else MITIGATION_BLOCK, zone, bar, end,
-                    swept if after else 0, rules, out,
-                )  # fmt: skip
-                continue
-        if (zone.next - near) * side > 0:
-            near = zone.next
-        if kept != index:
-            move(zones, kept, index)
-        kept += 1
-    cut(zones, book, kept)
-    book.near = near
+        far = zone.bottom if side > 0 else zone.top
+        _come_back(zone, side, reach, bar, out)
+        if zone.stage != MITIGATED or (beyond - far) * side >= 0:
+            continue
+        end = emit(
+            out, BLOCK_BROKEN, zone.scope, side, bar.time, far, zone.top, zone.bottom, beyond, zone.id, 0, 0
+        )
+        after = swept if swept > zone.id else 0
+        kind = BREAKER if after != 0 else MITIGATION_BLOCK
+        flips.put(other, other_book, -side, kind, zone, bar, end, after, rules, out)
+        zone.stage = books.GONE
+    books.settle(zones, book, start, side)
 
 
 def _come_back(zone: Zone, side: int, reach: float, bar: Candle, out: Out) -> None:

@@ -213,8 +213,10 @@ class Rules(msgspec.Struct, frozen=True):
         mask: size of the window of candles, a power of two, less one.
         internal_before, swing_before: candles before a pivot that it must exceed.
         internal_first, swing_first: first candle after a start that can be a pivot.
-        starts, ends: minutes of local time of the sessions.
-        clocks, clock_times, clock_offsets: how many, and from each moment on, the local clock's distance to UTC; milliseconds.
+        *_weight: how much a new value counts once the period is full.
+        starts, ends: local time of the sessions, in milliseconds after midnight.
+        clocks: rows of the table of the local clock.
+        clock_times, clock_offsets: from which moment on it has which distance to UTC, in milliseconds.
     """
 
     length: int
@@ -230,11 +232,16 @@ class Rules(msgspec.Struct, frozen=True):
     break_by_wick: bool
     displacement_atr: float
     atr_period: int
+    atr_weight: float
     adx_period: int
+    adx_weight: float
     adx_trending: float
     ema_fast: int
     ema_slow: int
+    fast_weight: float
+    slow_weight: float
     volume_period: int
+    volume_weight: float
     block_extreme: bool
     block_body: bool
     block_broken_by_wick: bool
@@ -287,11 +294,16 @@ def rules(params: Parameters) -> Rules:
         break_by_wick=params.break_by is By.WICK,
         displacement_atr=float(params.displacement_atr),
         atr_period=params.atr_period,
+        atr_weight=1.0 / params.atr_period,
         adx_period=params.adx_period,
+        adx_weight=1.0 / params.adx_period,
         adx_trending=float(params.adx_trending),
         ema_fast=params.ema_fast,
         ema_slow=params.ema_slow,
+        fast_weight=2.0 / (params.ema_fast + 1),
+        slow_weight=2.0 / (params.ema_slow + 1),
         volume_period=params.volume_period,
+        volume_weight=2.0 / (params.volume_period + 1),
         block_extreme=params.block_candle is BlockCandle.EXTREME,
         block_body=params.block_zone is BlockZone.BODY,
         block_broken_by_wick=params.block_broken_by is By.WICK,

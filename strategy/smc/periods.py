@@ -10,7 +10,7 @@ from typing import Final
 
 from strategy.smc import liquidity
 from strategy.smc.candle import Candle
-from strategy.smc.kinds import DAY, PREVIOUS, WEEK
+from strategy.smc.kinds import DAY, MONTH, PREVIOUS, WEEK
 from strategy.smc.memory import Out, emit
 from strategy.smc.params import Rules
 from strategy.smc.state import Book, Period, Zone
@@ -21,8 +21,9 @@ MONDAY: Final = 4 * DAY_LENGTH
 
 
 def advance(
-    period: Period,
-    scope: int,
+    day: Period,
+    week: Period,
+    month: Period,
     bar: Candle,
     highs: list[Zone],
     highs_book: Book,
@@ -31,22 +32,59 @@ def advance(
     rules: Rules,
     out: Out,
 ) -> None:
-    """Take a bar: the period before ends if it has not, and this one if the bar is its last."""
-    if bar.time >= period.end:
-        if period.seen != 0:
+    """Take a bar that begins a day or ends one. A bar within a day only stretches the day, see `stretch`."""
+    if bar.time >= day.end:
+        _end_day(day, week, month, bar, highs, highs_book, lows, lows_book, rules, out)
+        day.start = start_of(bar.time, DAY)
+        day.end = day.start + DAY_LENGTH
+    stretch(day, bar)
+    if bar.time + rules.length >= day.end:
+        _end_day(day, week, month, bar, highs, highs_book, lows, lows_book, rules, out)
+
+
+def stretch(day: Period, bar: Candle) -> None:
+    """Take a bar into the day that is going on."""
+    if day.seen == 0:
+        day.high = bar.high
+        day.low = bar.low
+    elif bar.high > day.high or bar.low < day.low:
+        day.high = max(day.high, bar.high)
+        day.low = min(day.low, bar.low)
+    day.seen += 1
+
+
+def _end_day(
+    day: Period,
+    week: Period,
+    month: Period,
+    bar: Candle,
+    highs: list[Zone],
+    highs_book: Book,
+    lows: list[Zone],
+    lows_book: Book,
+    rules: Rules,
+    out: Out,
+) -> None:
+    """End the day, and the week and the month that end with it or before the bar."""
+    if day.seen == 0:
+        return
+    _finish(day, DAY, bar, highs, highs_book, lows, lows_book, rules, out)
+    for scope in (WEEK, MONTH):
+        period = week if scope == WEEK else month
+        if day.start >= period.end:
+            period.start = start_of(day.start, scope)
+            period.end = end_of(period.start, scope)
+            period.seen = 0
+        if period.seen == 0:
+            period.high = day.high
+            period.low = day.low
+        period.high = max(period.high, day.high)
+        period.low = min(period.low, day.low)
+        period.seen += day.seen
+        if day.end >= period.end or bar.time >= period.end:
             _finish(period, scope, bar, highs, highs_book, lows, lows_book, rules, out)
-        period.start = start_of(bar.time, scope)
-        period.end = end_of(period.start, scope)
-        period.high = bar.high
-        period.low = bar.low
-        period.seen = 1
-    else:
-        period.high = max(period.high, bar.high)
-        period.low = min(period.low, bar.low)
-        period.seen += 1
-    if bar.time + rules.length >= period.end:
-        _finish(period, scope, bar, highs, highs_book, lows, lows_book, rules, out)
-        period.seen = 0
+            period.seen = 0
+    day.seen = 0
 
 
 def _finish(
@@ -68,10 +106,7 @@ def _finish(
         out, PREVIOUS, scope, 0, period.start, (high + low) / 2, high, low, coverage, period.last, 0, 0
     )
     period.last = name
-    liquidity.replace(highs, highs_book, scope)
-    liquidity.replace(lows, lows_book, scope)
-    liquidity.level_at(highs, highs_book, 1, scope, name, period.start, high, bar, rules, out)
-    liquidity.level_at(lows, lows_book, -1, scope, name, period.start, low, bar, rules, out)
+    liquidity.renew(highs, highs_book, lows, lows_book, scope, name, period.start, high, low, bar, rules, out)
 
 
 def start_of(time: int, scope: int) -> int:

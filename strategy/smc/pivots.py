@@ -16,29 +16,26 @@ from strategy.smc.kinds import PIVOT, PIVOT_CONFIRMED, PIVOT_EXTENDED
 from strategy.smc.memory import Out, emit
 from strategy.smc.params import Rules
 from strategy.smc.state import Pivots, Slot, Window
-from strategy.smc.window import PASSED
 
 
-def candidate(
-    pivots: Pivots, window: Window, slots: list[Slot], length: int, before: int, first: int, rules: Rules
-) -> int:
-    """+1 if the candle `length` ago is a swing high, -1 if it is a low, 0 if neither."""
-    number = window.count - 1 - length
+def side_of(pivots: Pivots, slot: Slot, number: int, before: int, first: int, rules: Rules) -> int:
+    """+1 if a candle is a swing high, -1 if it is a low, 0 if neither.
+
+    Args:
+        slot, number: the candle, `length` candles ago, and its number in the window.
+        before: candles before it that count.
+        first: the first number that can be a pivot.
+    """
     if number < first:
         return 0
-    slot = slots[number & rules.mask]
     least = number - before
     if rules.reference_pivots:
-        if slot.higher < least and slot.above != PASSED:
-            return 1
-        return -1 if slot.lower < least and slot.below != PASSED else 0
+        return 1 if slot.higher < least else -1 if slot.lower < least else 0
     high = slot.above < least
     low = slot.below < least
     if high and low:
         return -pivots.side
-    if high:
-        return 1
-    return -1 if low else 0
+    return 1 if high else -1 if low else 0
 
 
 def take(

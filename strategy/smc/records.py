@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, get_type_hints
 
-import msgspec
 import numpy as np
 
 from strategy.smc.params import MOST_KEPT, MOST_SESSIONS, MOST_WINDOW, Rules
@@ -34,14 +33,15 @@ def _parts() -> tuple[tuple[str, type, int], ...]:
     parts = []
     for name, hint in get_type_hints(State).items():
         inner = getattr(hint, "__args__", ())
-        parts.append((name, inner[0], _ROOM.get(name, MOST_KEPT)) if inner else (name, hint, 0))
+        parts.append((name, inner[0], _ROOM.get(name, MOST_KEPT + 1)) if inner else (name, hint, 0))
     return tuple(parts)
 
 
 STATE = np.dtype(
     [(name, dtype_of(kind), (room,)) if room else (name, dtype_of(kind)) for name, kind, room in _parts()]
 )
-"""Every list has room for the most that parameters may ask for, so that one compiled kernel serves them all."""
+"""Every list has room for the most that parameters may ask for, so that one compiled kernel serves them
+all."""
 
 RULES = np.dtype(
     [
@@ -54,13 +54,17 @@ RULES = np.dtype(
 def to_record(state: State) -> Any:
     """An array of one record."""
     array = np.zeros(1, STATE)
-    for name, _, room in _parts():
+    for name, kind, room in _parts():
         value = getattr(state, name)
         if not room:
-            array[name][0] = msgspec.structs.astuple(value)
+            array[name][0] = _row(kind, value)
         for index, item in enumerate(value if room else ()):
-            array[name][0, index] = msgspec.structs.astuple(item)
+            array[name][0, index] = _row(kind, item)
     return array
+
+
+def _row(kind: type, item: object) -> tuple[float, ...]:
+    return tuple(getattr(item, name) for name in dtype_of(kind).names or ())
 
 
 def from_record(array: Any, rules: Rules) -> State:

@@ -1,8 +1,8 @@
 """Sessions and kill zones: daily windows of a local clock, New York's, with its daylight saving.
 
-A bar belongs to a session if its open time on that clock lies from the start up to the end, the end excluded.
-The session is closed by the last such bar, or by the first bar after a hole in which it ended. Its high and low
-are liquidity from then on, if enough of its candles were seen.
+A bar belongs to a session if its open time on that clock lies from the start up to the end, the end
+excluded. The session is closed by the last such bar, or by the first bar after a hole in which it ended.
+Its high and low are liquidity from then on, if enough of its candles were seen.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def advance(
     rules: Rules,
     out: Out,
 ) -> None:
-    """Take a bar. While no session is open nothing is done until one may begin.
+    """Take a bar with which a session may begin or end.
 
     Args:
         contiguous: whether the bar before was seen: then a session that is new now begins now.
@@ -39,7 +39,6 @@ def advance(
     now = _local(clock, bar.time, rules)
     then = _local(clock, bar.time + rules.length, rules)
     wait = DAY_LENGTH
-    clock.open = 0
     for index in range(rules.sessions):
         kill, start, end = kills[index], rules.starts[index], rules.ends[index]
         inside = _within(now, start, end)
@@ -49,12 +48,27 @@ def advance(
             _take(kill, index, 0 if contiguous else (now - start) % DAY_LENGTH, bar, out)
             if not _within(then, start, end):
                 _close(kill, index, True, bar, highs, highs_book, lows, lows_book, rules, out)
-            else:
-                clock.open += 1
-        wait = min(wait, (start - then) % DAY_LENGTH)
+        if kill.id != 0:
+            wait = min(wait, (end - then) % DAY_LENGTH)
+        elif _within(then, start, end):
+            wait = 0
+        else:
+            wait = min(wait, (start - then) % DAY_LENGTH)
     clock.next = bar.time + rules.length + wait
     if clock.row + 1 < rules.clocks:
         clock.next = min(clock.next, rules.clock_times[clock.row + 1])
+
+
+def stretch(kills: list[Kill], bar: Candle, rules: Rules) -> None:
+    """Take a bar that begins and ends nothing."""
+    for index in range(rules.sessions):
+        kill = kills[index]
+        if kill.id != 0:
+            if bar.high > kill.high:
+                kill.high = bar.high
+            if bar.low < kill.low:
+                kill.low = bar.low
+            kill.seen += 1
 
 
 def _take(kill: Kill, index: int, since: int, bar: Candle, out: Out) -> None:
@@ -96,10 +110,7 @@ def _close(
     kill.last = name
     if not whole or coverage < rules.period_coverage:
         return
-    liquidity.replace(highs, highs_book, scope)
-    liquidity.replace(lows, lows_book, scope)
-    liquidity.level_at(highs, highs_book, 1, scope, name, kill.start, high, bar, rules, out)
-    liquidity.level_at(lows, lows_book, -1, scope, name, kill.start, low, bar, rules, out)
+    liquidity.renew(highs, highs_book, lows, lows_book, scope, name, kill.start, high, low, bar, rules, out)
 
 
 def _local(clock: Clock, time: int, rules: Rules) -> int:

@@ -1,12 +1,13 @@
 """Everything that the engine remembers of one symbol and timeframe.
 
-Plain numbers in structs and lists of structs: they can be written as JSON and read back to the same
-future, and each struct has a record of the same fields in the compiled kernel. Times are open times in
-milliseconds UTC, 0 for none; `id` and `on` are ids of events, 0 for none; switches are 0 or 1.
+Plain numbers in slotted classes, whose fields the interpreter sets fastest, and lists of such: `saved`
+writes them as JSON, and each class has a record of the same fields in the compiled kernel. Times are open
+times in milliseconds UTC, 0 for none; `id` and `on` are ids of events, 0 for none; switches are 0 or 1.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -35,7 +36,8 @@ class Slot(msgspec.Struct, array_like=True):
     lower: int = 0
 
 
-class Window(msgspec.Struct):
+@dataclass(slots=True)
+class Window:
     """The newest candles, numbered from the last start or hole in the data.
 
     Attributes:
@@ -60,19 +62,28 @@ class Window(msgspec.Struct):
     up_close: float = 0.0
 
 
-class Averages(msgspec.Struct):
-    """Smoothed ranges, directional movement, closes and volume. `bars` counts all candles ever."""
+@dataclass(slots=True)
+class Averages:
+    """Smoothed ranges, directional movement, closes and volume.
+
+    Attributes:
+        bars: candles ever.
+        displaced: body from which on the next candle is a displacement.
+        first_*, last_*: the last candle but one, and the last.
+    """
 
     bars: int = 0
-    range_bars: int = 0
+    ranges: int = 0
     atr: float = 0.0
+    displaced: float = NOWHERE_ABOVE
+    first_high: float = 0.0
+    first_low: float = 0.0
     last_high: float = 0.0
     last_low: float = 0.0
     last_close: float = 0.0
     moves: int = 0
     plus: float = 0.0
     minus: float = 0.0
-    span: float = 0.0
     strengths: int = 0
     adx: float = 0.0
     trending: int = 0
@@ -83,7 +94,8 @@ class Averages(msgspec.Struct):
     volumes: int = 0
 
 
-class Pivots(msgspec.Struct):
+@dataclass(slots=True)
+class Pivots:
     """The newest pivot of one length.
 
     Attributes:
@@ -100,17 +112,20 @@ class Pivots(msgspec.Struct):
     low: float = 0.0
 
 
-class Leg(msgspec.Struct):
+@dataclass(slots=True)
+class Leg:
     """The newest pivot of a side that price has not broken, and what came after it.
 
     Attributes:
-        live: whether it can be broken.
+        trigger: the pivot's level, or out of reach where there is no pivot to break.
+        far: the far_ candle's extreme, or out of reach.
         level, at, id: of the pivot.
         far_*: the candle farthest from the pivot since, the last of equals.
         block_*: the last candle against the break at or before that one; `block_at` 0 if none.
     """
 
-    live: int = 0
+    trigger: float = 0.0
+    far: float = 0.0
     id: int = 0
     at: int = 0
     level: float = 0.0
@@ -126,7 +141,8 @@ class Leg(msgspec.Struct):
     block_close: float = 0.0
 
 
-class Trend(msgspec.Struct):
+@dataclass(slots=True)
+class Trend:
     """Direction of the newest break, and the impulse that it belongs to.
 
     Attributes:
@@ -135,6 +151,7 @@ class Trend(msgspec.Struct):
         start, end: where the impulse began and its extreme so far; `start_at` its open time.
         impulse: the side of the impulse while it is alive, else 0.
         armed: whether the end moved since the last retrace into the optimal trade entry.
+        above, below: prices at which something happens to the impulse.
     """
 
     side: int = 0
@@ -145,6 +162,8 @@ class Trend(msgspec.Struct):
     end: float = 0.0
     impulse: int = 0
     armed: int = 0
+    above: float = NOWHERE_ABOVE
+    below: float = NOWHERE_BELOW
 
 
 class Turn(msgspec.Struct, array_like=True):
@@ -194,7 +213,8 @@ class Zone(msgspec.Struct, array_like=True):
     used: int = 0
 
 
-class Book(msgspec.Struct):
+@dataclass(slots=True)
+class Book:
     """What is known of a list of zones of one side without looking at it.
 
     Attributes:
@@ -210,18 +230,23 @@ class Book(msgspec.Struct):
     last: int = 0
 
 
-class Range(msgspec.Struct):
+@dataclass(slots=True)
+class Range:
     """The dealing range: from the newest swing low to the newest swing high, and beyond as price goes.
 
     Attributes:
+        known: 1 after the first swing high, 2 after the first swing low, 3 after both.
         part: +1 premium, 0 equilibrium, -1 discount, 2 before the first range.
+        upper, lower: closes at which the part may be another.
     """
 
     known: int = 0
     id: int = 0
-    top: float = 0.0
-    bottom: float = 0.0
+    top: float = NOWHERE_ABOVE
+    bottom: float = NOWHERE_BELOW
     part: int = 2
+    upper: float = NOWHERE_ABOVE
+    lower: float = NOWHERE_BELOW
 
 
 class Period(msgspec.Struct, array_like=True):
@@ -252,18 +277,25 @@ class Kill(msgspec.Struct, array_like=True):
     last: int = 0
 
 
-class Clock(msgspec.Struct):
+@dataclass(slots=True)
+class Clock:
     """The local clock.
 
     Attributes:
         row: of the table of its changes.
-        next: when a session may begin next.
-        open: sessions that are going on.
+        next: the close of the first candle that may begin or end a session.
     """
 
     row: int = 0
     next: int = 0
-    open: int = 0
+
+
+def _up() -> Leg:
+    return Leg(trigger=NOWHERE_ABOVE, far=NOWHERE_BELOW)
+
+
+def _down() -> Leg:
+    return Leg(trigger=NOWHERE_BELOW, far=NOWHERE_ABOVE)
 
 
 def _below() -> Book:
@@ -286,10 +318,10 @@ class State(msgspec.Struct):
     averages: Averages = _field(Averages)
     internal: Pivots = _field(Pivots)
     swing: Pivots = _field(Pivots)
-    internal_up: Leg = _field(Leg)
-    internal_down: Leg = _field(Leg)
-    swing_up: Leg = _field(Leg)
-    swing_down: Leg = _field(Leg)
+    internal_up: Leg = msgspec.field(default_factory=_up)
+    internal_down: Leg = msgspec.field(default_factory=_down)
+    swing_up: Leg = msgspec.field(default_factory=_up)
+    swing_down: Leg = msgspec.field(default_factory=_down)
     internal_trend: Trend = _field(Trend)
     swing_trend: Trend = _field(Trend)
     internal_turns: list[Turn] = []

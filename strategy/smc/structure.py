@@ -9,11 +9,12 @@ A break begins an impulse: from the extreme between the pivot and the break to w
 
 from __future__ import annotations
 
+from strategy.smc import impulse
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import BOS, CHOCH, MSS
 from strategy.smc.memory import Out, emit
 from strategy.smc.params import Rules
-from strategy.smc.state import Leg, Slot, Trend, Window
+from strategy.smc.state import NOWHERE_ABOVE, Leg, Slot, Trend, Window
 
 
 def begin(
@@ -28,7 +29,7 @@ def begin(
     rules: Rules,
 ) -> None:
     """Take a new pivot, whose candle may lie some candles ago; `side` is that of its break."""
-    leg.live = 1
+    leg.trigger = level
     leg.id = name
     leg.at = at
     leg.level = level
@@ -41,10 +42,9 @@ def begin(
         if (slot.open - slot.close) * side > 0:
             block = number
         price = slot.low if side > 0 else slot.high
-        far = leg.far_low if side > 0 else leg.far_high
-        if number == first or (price - far) * side <= 0:
+        if number == first or (price - leg.far) * side <= 0:
             time = bar.time - (newest - number) * rules.length
-            _far(leg, time, slot.open, slot.high, slot.low, slot.close)
+            _far(leg, side, time, slot.open, slot.high, slot.low, slot.close)
             if block >= 0:
                 source = slots[block & rules.mask]
                 time = bar.time - (newest - block) * rules.length
@@ -53,7 +53,7 @@ def begin(
 
 def extend(leg: Leg, side: int, window: Window, bar: Candle) -> None:
     """Take a bar that is the farthest from the pivot so far, or as far."""
-    _far(leg, bar.time, bar.open, bar.high, bar.low, bar.close)
+    _far(leg, side, bar.time, bar.open, bar.high, bar.low, bar.close)
     if side > 0:
         if window.down_at > leg.at:
             _block(
@@ -63,8 +63,9 @@ def extend(leg: Leg, side: int, window: Window, bar: Candle) -> None:
         _block(leg, window.up_at, window.up_open, window.up_high, window.up_low, window.up_close)
 
 
-def _far(leg: Leg, at: int, opening: float, high: float, low: float, close: float) -> None:
+def _far(leg: Leg, side: int, at: int, opening: float, high: float, low: float, close: float) -> None:
     leg.far_at = at
+    leg.far = low if side > 0 else high
     leg.far_open = opening
     leg.far_high = high
     leg.far_low = low
@@ -90,13 +91,15 @@ def broken(
     rules: Rules,
     out: Out,
 ) -> int:
-    """The bar breaks the leg's pivot: the id of the break, or of the pivot where another variant names breaks.
+    """The bar breaks the leg's pivot: the id of the break, or of the pivot where another variant names
+    breaks.
 
     Args:
         displaced: id of the displacement that the bar is in the direction of the break, else 0.
         atr: as known before the bar.
     """
-    leg.live = 0
+    leg.trigger = side * NOWHERE_ABOVE
+    leg.far = -side * NOWHERE_ABOVE
     start = leg.far_low if side > 0 else leg.far_high
     end = bar.high if side > 0 else bar.low
     if (start - (bar.low if side > 0 else bar.high)) * side > 0:
@@ -120,4 +123,5 @@ def broken(
     trend.end = end
     trend.impulse = side
     trend.armed = 1
+    impulse.watch(trend, rules)
     return name

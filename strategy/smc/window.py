@@ -22,9 +22,9 @@ PASSED: Final = 1 << 60
 
 def resume(window: Window, bar: Candle, rules: Rules, out: Out) -> None:
     """Notice missing candles: what looks at neighbours starts again, with an event."""
-    missing = (bar.time - window.time) // rules.length - 1
-    if window.time < 0 or missing == 0:
+    if window.time < 0:
         return
+    missing = (bar.time - window.time) // rules.length - 1
     window.count = 0
     window.resumed = bar.time
     emit(out, DATA_GAP, NONE, 0, bar.time, bar.open, bar.open, bar.open, float(missing), 0, 0, 0)
@@ -43,6 +43,7 @@ def push(window: Window, slots: list[Slot], bar: Candle, rules: Rules) -> None:
             break
         above = other.above
         other.above = PASSED
+        other.higher = PASSED
         link = above
     below = number - 1
     lower = -1
@@ -53,6 +54,7 @@ def push(window: Window, slots: list[Slot], bar: Candle, rules: Rules) -> None:
             break
         under = other.below
         other.below = PASSED
+        other.lower = PASSED
         below = under
     slot = slots[number & mask]
     slot.open = bar.open

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 from bus_schemas.errors import ConfigurationError
 
 MOST_CHANGES = 512
-"""More than a zone has in the hundred years that are looked at."""
+"""More than a zone has in the years that are looked at."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SPAN = 366 * 100
+_SPAN = 366 * 131
 _STEP = timedelta(days=10)
 _SECOND = timedelta(seconds=1)
 
 
 @cache
 def clock_changes(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Moments from which on the clock of a zone has a distance to UTC, 1970 to 2070.
+    """Moments from which on the clock of a zone has a distance to UTC, 1970 to 2101.
 
     Found by asking the zone data for every tenth day and halving where the answer differs.
 
