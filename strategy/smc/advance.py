@@ -50,7 +50,7 @@ def advance(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     if rules.sessions != 0:
         if end >= state.clock.next:
             sessions.advance(
-                state.kills, state.clock, contiguous, bar, state.highs, state.highs_book, state.lows,
+                state.kills, state.clock, bar, state.highs, state.highs_book, state.lows,
                 state.lows_book, rules, out,
             )  # fmt: skip
         else:

@@ -31,6 +31,8 @@ def reset(known: Range, pivots: Pivots, bar: Candle, out: Out) -> None:
     side = pivots.side
     if known.known == 0:
         known.top, known.bottom = bar.high, bar.low
+    known.top = max(known.top, bar.high)
+    known.bottom = min(known.bottom, bar.low)
     if side > 0:
         known.top = pivots.high
         known.known |= 1

@@ -22,7 +22,6 @@ DAY_LENGTH: Final = 86_400_000
 def advance(
     kills: list[Kill],
     clock: Clock,
-    contiguous: bool,
     bar: Candle,
     highs: list[Zone],
     highs_book: Book,
@@ -31,21 +30,21 @@ def advance(
     rules: Rules,
     out: Out,
 ) -> None:
-    """Take a bar with which a session may begin or end.
-
-    Args:
-        contiguous: whether the bar before was seen: then a session that is new now begins now.
-    """
-    now = _local(clock, bar.time, rules)
-    then = _local(clock, bar.time + rules.length, rules)
+    """Take a bar with which a session may begin or end."""
+    opening = _local(clock, bar.time, rules)
+    now, row = opening % DAY_LENGTH, clock.row
+    then = _local(clock, bar.time + rules.length, rules) % DAY_LENGTH
     wait = DAY_LENGTH
     for index in range(rules.sessions):
         kill, start, end = kills[index], rules.starts[index], rules.ends[index]
         inside = _within(now, start, end)
-        if kill.id != 0 and (not inside or bar.time - kill.start >= DAY_LENGTH):
+        if kill.id != 0 and (not inside or opening - kill.local >= DAY_LENGTH):
             _close(kill, index, False, bar, highs, highs_book, lows, lows_book, rules, out)
         if inside:
-            _take(kill, index, 0 if contiguous else (now - start) % DAY_LENGTH, bar, out)
+            if kill.id == 0:
+                since = (now - start) % DAY_LENGTH
+                _open(kill, index, opening - since, since, row, bar, rules, out)
+            _stretch(kill, bar)
             if not _within(then, start, end):
                 _close(kill, index, True, bar, highs, highs_book, lows, lows_book, rules, out)
         if kill.id != 0:
@@ -62,28 +61,38 @@ def advance(
 def stretch(kills: list[Kill], bar: Candle, rules: Rules) -> None:
     """Take a bar that begins and ends nothing."""
     for index in range(rules.sessions):
-        kill = kills[index]
-        if kill.id != 0:
-            if bar.high > kill.high:
-                kill.high = bar.high
-            if bar.low < kill.low:
-                kill.low = bar.low
-            kill.seen += 1
+        if kills[index].id != 0:
+            _stretch(kills[index], bar)
 
 
-def _take(kill: Kill, index: int, since: int, bar: Candle, out: Out) -> None:
-    if kill.id == 0:
-        kill.id = emit(
-            out, SESSION_OPENED, SESSIONS_FROM + index, 0, bar.time, bar.open, bar.open, bar.open, 0.0,
-            kill.last, 0, 0,
-        )  # fmt: skip
-        kill.start = bar.time - since
+def _stretch(kill: Kill, bar: Candle) -> None:
+    if bar.high > kill.high:
         kill.high = bar.high
+    if bar.low < kill.low:
         kill.low = bar.low
-        kill.seen = 0
-    kill.high = max(kill.high, bar.high)
-    kill.low = min(kill.low, bar.low)
     kill.seen += 1
+
+
+def _open(
+    kill: Kill, index: int, local: int, since: int, row: int, bar: Candle, rules: Rules, out: Out
+) -> None:
+    """Begin a session at this bar, or so many milliseconds of the local clock before it.
+
+    Args:
+        local: when it began, on the local clock.
+        row: of the clock's changes, at the bar.
+    """
+    scope = SESSIONS_FROM + index
+    kill.id = emit(
+        out, SESSION_OPENED, scope, 0, bar.time, bar.open, bar.open, bar.open, 0.0, kill.last, 0, 0
+    )
+    if row > 0 and bar.time - since < rules.clock_times[row]:
+        row -= 1
+    kill.start = local - rules.clock_offsets[row]
+    kill.local = local
+    kill.high = bar.high
+    kill.low = bar.low
+    kill.seen = 0
 
 
 def _close(
@@ -114,12 +123,12 @@ def _close(
 
 
 def _local(clock: Clock, time: int, rules: Rules) -> int:
-    """Time of day on the local clock, in milliseconds."""
+    """A moment on the local clock, in milliseconds; moments must not go back."""
     row = clock.row
     while row + 1 < rules.clocks and time >= rules.clock_times[row + 1]:
         row += 1
     clock.row = row
-    return (time + rules.clock_offsets[row]) % DAY_LENGTH
+    return time + rules.clock_offsets[row]
 
 
 def _within(now: int, start: int, end: int) -> bool:

@@ -266,11 +266,17 @@ class Period(msgspec.Struct, array_like=True):
 
 
 class Kill(msgspec.Struct, array_like=True):
-    """A session that is going on, if `id` is set."""
+    """A session that is going on, if `id` is set.
+
+    Attributes:
+        start: when it began, milliseconds UTC.
+        local: the same on the local clock.
+        last: the event that closed the one before.
+    """
 
     id: int = 0
     start: int = 0
-    end: int = 0
+    local: int = 0
     high: float = 0.0
     low: float = 0.0
     seen: int = 0

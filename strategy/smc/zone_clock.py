@@ -31,7 +31,7 @@ def clock_changes(zone: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """
     try:
         clock = ZoneInfo(zone)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         raise ConfigurationError(
             f"unknown time zone {zone!r}; an IANA name such as America/New_York is needed"
         ) from None
