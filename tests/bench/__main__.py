@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from tests.bench import latency, lockstep, loop, memory, recovery
+from tests.bench import latency, lockstep, loop, memory, recovery, smc
 from tests.bench.figures import Figure, table
 
 BENCHES: dict[str, Callable[[bool, Sequence[str]], list[Figure]]] = {
@@ -24,6 +24,7 @@ BENCHES: dict[str, Callable[[bool, Sequence[str]], list[Figure]]] = {
     "lockstep": lockstep.run,
     "recovery": recovery.run,
     "memory": memory.run,
+    "smc": smc.run,
 }
 
 
