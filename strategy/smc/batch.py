@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from strategy.smc.candle import LATEST, MOST, BadCandle, Candle, fault
-from strategy.smc.compiled import EVENT, OUT, kernel, room
+from strategy.smc.compiled import EVENT, OUT, ROWS, kernel, room
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import KINDS, scopes
 from strategy.smc.params import Parameters, Rules, names, rules
@@ -43,7 +43,8 @@ def scan(
             first.
         ConfigurationError: unknown timeframe or time zone.
     """
-    return scan_on(None, open, high, low, close, volume, time, params)[0]
+    limits, columns, times = _checked(-1, open, high, low, close, volume, time, params)
+    return _found(to_record(fresh(limits.mask, limits.sessions)), limits, columns, times)
 
 
 def scan_on(
@@ -61,32 +62,48 @@ def scan_on(
 
     The state that is given is left as it is.
     """
-    params = Parameters() if params is None else params
-    limits = rules(params)
+    last = -1 if state is None else state.window.time
+    limits, columns, times = _checked(last, open, high, low, close, volume, time, params)
+    record = to_record(fresh(limits.mask, limits.sessions) if state is None else state)
+    found = _found(record, limits, columns, times)
+    return found, from_record(record, limits)
+
+
+def _checked(
+    last: int,
+    open: ArrayLike,
+    high: ArrayLike,
+    low: ArrayLike,
+    close: ArrayLike,
+    volume: ArrayLike,
+    time: ArrayLike,
+    params: Parameters | None,
+) -> tuple[Rules, list[Floats], NDArray[np.int64]]:
+    limits = rules(Parameters() if params is None else params)
     columns = [np.ascontiguousarray(column, dtype=np.float64) for column in (open, high, low, close, volume)]
     times = _milliseconds(time)
     if any(column.shape != times.shape or column.ndim != 1 for column in columns):
         shapes = ", ".join(str(column.shape) for column in [*columns, times])
         raise BadCandle(f"the columns must have one dimension and equal lengths, not {shapes}")
-    state = fresh(limits.mask, limits.sessions) if state is None else state
-    _check(columns, times, limits.length, state.window.time)
-    record = to_record(state)
-    found = _found(record, limits, columns, times)
-    return found, from_record(record, limits)
+    _check(columns, times, limits.length, last)
+    return limits, columns, times
 
 
 def _found(state: Any, limits: Rules, columns: list[Floats], times: NDArray[np.int64]) -> NDArray[Any]:
-    """Run the kernel until all is taken; the events are moved as bytes, which NumPy does many times
-    faster."""
+    """Run the kernel until all is taken. Events are moved as bytes, which NumPy does many times faster."""
     out, spare = np.zeros(1, OUT), room(limits)
     arguments = [array.view(np.uint8) for array in (state, rules_record(limits), out)]
-    rows = out["rows"][0].view(np.uint8)
-    done, found = 0, []
+    rows, width = out["rows"][0].view(np.uint8), EVENT.itemsize
+    found, filled, done = np.empty((3 * times.size + ROWS) * width, np.uint8), 0, 0
     while True:
         done = kernel(*arguments, times, *columns, done, spare)
-        found.append(rows[: out["count"][0] * EVENT.itemsize].copy())
+        size = int(out["count"][0]) * width
+        if filled + size > found.size:
+            found = np.concatenate([found[:filled], np.empty(found.size, np.uint8)])
+        found[filled : filled + size] = rows[:size]
+        filled += size
         if done >= times.size:
-            return np.concatenate(found).view(EVENT)
+            return found[:filled].view(EVENT)
 
 
 def _milliseconds(time: ArrayLike) -> NDArray[np.int64]:

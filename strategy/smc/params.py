@@ -112,7 +112,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     block_candle: BlockCandle = BlockCandle.LAST_OPPOSITE
     block_zone: BlockZone = BlockZone.WICK
     block_broken_by: By = By.CLOSE
-    fvg_min_atr: float = 0.1
+    fvg_min_atr: float = 0.25
     fvg_joined: bool = True
     pool_atr: float = 0.1
     sweep_bars: int = 1
