@@ -38,6 +38,23 @@ class BadCandle(DataError):
     mends the data or leaves the candle out."""
 
 
+def sound(candle: Candle, length: int, last: int) -> bool:
+    """Whether a candle can be and comes after the last one; `fault` says what is wrong if not.
+
+    NaN fails every comparison.
+    """
+    low, high = candle.low, candle.high
+    return (
+        low <= candle.open <= high
+        and low <= candle.close <= high
+        and low >= -MOST
+        and high <= MOST
+        and 0.0 <= candle.volume <= MOST
+        and last < candle.time <= LATEST
+        and candle.time % length == 0
+    )
+
+
 def fault(candle: Candle, length: int, last: int) -> str | None:
     """What is wrong with a candle, in words for a user; None if nothing.
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from strategy.smc.advance import advance
-from strategy.smc.candle import LATEST, BadCandle, Candle, fault
+from strategy.smc.candle import BadCandle, Candle, fault, sound
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import scopes
 from strategy.smc.memory import Out
@@ -44,17 +44,9 @@ class SmcEngine:
             BadCandle: it cannot be, or is not after the last one. The engine is as it was before.
         """
         state, limits, out = self.state, self._rules, self._out
-        time, high, low = candle.time, candle.high, candle.low
-        sound = (
-            low <= candle.open <= high
-            and low <= candle.close <= high
-            and 0.0 <= candle.volume <= 1e15
-            and low >= -1e15
-            and high <= 1e15
-        )
-        if not sound or not state.window.time < time <= LATEST or time % limits.length:
+        if not sound(candle, limits.length, state.window.time):
             raise BadCandle(fault(candle, limits.length, state.window.time))
-        out.begin(time)
+        out.begin(candle.time)
         advance(state, candle, limits, out)
         return out.events
 
