@@ -122,15 +122,20 @@ def _forget(zones: list[Zone], book: Book, side: int, scope: int) -> None:
 def meet(zones: list[Zone], book: Book, side: int, atr: float, bar: Candle, rules: Rules, out: Out) -> None:
     """Let the bar meet the levels of a side: +1 those above the price.
 
-    Those that price is beyond are the last of the book: every other level lies farther.
+    Those that price is beyond are the last of the book, save for a few new ones that may lie among them.
     """
     reach = bar.high if side > 0 else bar.low
     start = book.count
-    while start > 0 and (zones[start - 1].stage != 0 or (reach - zones[start - 1].next) * side > 0):
+    left = book.waiting
+    while start > 0 and (left > 0 or (reach - zones[start - 1].next) * side > 0):
+        if zones[start - 1].stage != 0:
+            left -= 1
         start -= 1
     book.waiting = 0
     for index in range(book.count - 1, start - 1, -1):
         zone = zones[index]
+        if zone.stage == 0 and (reach - zone.next) * side <= 0:
+            continue
         if zone.stage == 0:
             zone.changed = bar.time
             zone.mark = reach

@@ -65,26 +65,31 @@ def _end_day(
     rules: Rules,
     out: Out,
 ) -> None:
-    """End the day, and the week and the month that end with it or before the bar."""
-    if day.seen == 0:
-        return
-    _finish(day, DAY, bar, highs, highs_book, lows, lows_book, rules, out)
+    """End the day, if it has not ended, and the week and the month that end with it or before the bar."""
+    if day.seen != 0:
+        _finish(day, DAY, bar, highs, highs_book, lows, lows_book, rules, out)
     for scope in (WEEK, MONTH):
         period = week if scope == WEEK else month
-        if day.start >= period.end:
-            period.start = start_of(day.start, scope)
-            period.end = end_of(period.start, scope)
-            period.seen = 0
-        if period.seen == 0:
-            period.high = day.high
-            period.low = day.low
-        period.high = max(period.high, day.high)
-        period.low = min(period.low, day.low)
-        period.seen += day.seen
-        if day.end >= period.end or bar.time >= period.end:
+        if day.seen != 0:
+            _include(period, day, scope)
+        if period.seen != 0 and (day.end >= period.end or bar.time >= period.end):
             _finish(period, scope, bar, highs, highs_book, lows, lows_book, rules, out)
             period.seen = 0
     day.seen = 0
+
+
+def _include(period: Period, day: Period, scope: int) -> None:
+    """Take a day that has ended into its week or month."""
+    if day.start >= period.end:
+        period.start = start_of(day.start, scope)
+        period.end = end_of(period.start, scope)
+        period.seen = 0
+    if period.seen == 0:
+        period.high = day.high
+        period.low = day.low
+    period.high = max(period.high, day.high)
+    period.low = min(period.low, day.low)
+    period.seen += day.seen
 
 
 def _finish(

@@ -78,6 +78,8 @@ def _open(
 ) -> None:
     """Begin a session at this bar, or so many milliseconds of the local clock before it.
 
+    It begins with the first candle that opens in it, seen or not.
+
     Args:
         local: when it began, on the local clock.
         row: of the clock's changes, at the bar.
@@ -88,7 +90,8 @@ def _open(
     )
     if row > 0 and bar.time - since < rules.clock_times[row]:
         row -= 1
-    kill.start = local - rules.clock_offsets[row]
+    begun = local - rules.clock_offsets[row]
+    kill.start = begun + -begun % rules.length
     kill.local = local
     kill.high = bar.high
     kill.low = bar.low
