@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import mean, median
 
@@ -19,6 +19,7 @@ import pyvsmc
 
 from strategy.smc import Candle, Parameters, SmcEngine
 from strategy.smc.batch import scan, scan_on
+from strategy.smc.compiled_engine import CompiledEngine
 from tests.bench.figures import Figure, beside, in_turn
 from tests.bench.memory import resident_mb
 from tests.bench.walk import Walk, bootstrap, zigzag
@@ -35,6 +36,11 @@ LENGTH = 5
 """Of the libraries' pivots. Ours has 5 and 50 at once."""
 TEN_THOUSAND = 10_000
 ITS = "swings, FVG, BOS, OB"
+Engine = SmcEngine | CompiledEngine
+ENGINES: dict[str, Callable[[bytes], Engine]] = {
+    "interpreted": lambda saved: SmcEngine.restore(EVERYTHING, saved),
+    "compiled": lambda saved: CompiledEngine(EVERYTHING, saved),
+}
 
 
 def run(quick: bool, _fsyncs: Sequence[str]) -> list[Figure]:
@@ -60,10 +66,15 @@ def _timed(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def _stream(engine: SmcEngine, candles: Sequence[Candle]) -> None:
+def _stream(engine: Engine, candles: Sequence[Candle]) -> None:
     update = engine.update
     for candle in candles:
         update(candle)
+
+
+def _saved(walk: Walk) -> bytes:
+    """The state after ten thousand candles."""
+    return SmcEngine(EVERYTHING, scan_on(None, *walk.part(0, TEN_THOUSAND), EVERYTHING)[1]).save()
 
 
 def _frame(walk: Walk) -> pd.DataFrame:
@@ -91,27 +102,34 @@ def _pyvsmc(walk: Walk, follow: bool) -> None:
 
 def _streaming(walk: Walk, quick: bool) -> list[Figure]:
     """A new candle: the engine's update, and the library over the newest 500."""
-    rounds, windows, chunk = (5, 2, 1_000) if quick else (11, 3, 2_000)
-    candles = iter(walk.part(0, TEN_THOUSAND + rounds * chunk).candles())
-    engine = SmcEngine(EVERYTHING)
-    _stream(engine, [next(candles) for _ in range(TEN_THOUSAND)])
+    rounds, windows, chunk = (5, 2, 1_000) if quick else (11, 2, 2_000)
+    saved = _saved(walk)
     frames = iter([_frame(walk.part(n * 100, n * 100 + WINDOW)) for n in range(rounds * windows * 2)])
+    parts = [
+        walk.part(first, first + chunk).candles()
+        for first in range(TEN_THOUSAND, TEN_THOUSAND + rounds * chunk, chunk)
+    ]
 
-    def ours() -> float:
-        part = [next(candles) for _ in range(chunk)]
+    def ours(engine: Engine, coming: Iterator[list[Candle]]) -> float:
+        part = next(coming)
         return chunk / _timed(lambda: _stream(engine, part))
 
     def theirs(more: bool) -> float:
         return windows / sum(_timed(lambda: _library(next(frames), more)) for _ in range(windows))
 
-    found, small, large = in_turn(rounds, ours, lambda: theirs(False), lambda: theirs(True))
-    what, again = "streaming, a new candle", f"library over {WINDOW} candles anew"
+    takes = [partial(ours, make(saved), iter(parts)) for make in ENGINES.values()]
+    *found, small, large = in_turn(rounds, *takes, lambda: theirs(False), lambda: theirs(True))
+    again = f"library over {WINDOW} candles anew"
     more = f"{again}, liquidity and retracements too"
-    return [
-        beside("smc", what, "candles/s", found, f"{again}: {ITS}", small, least=2_000),
-        beside("smc", what, "candles/s", found, more, large, least=2_000),
-        _absolute(what, "µs a candle", [1e6 / rate for rate in found], 5.0),
-    ]
+    figures = []
+    for name, rates in zip(ENGINES, found, strict=True):
+        what = f"streaming, {name}, a new candle"
+        figures += [
+            beside("smc", what, "candles/s", rates, f"{again}: {ITS}", small, least=2_000),
+            beside("smc", what, "candles/s", rates, more, large, least=2_000),
+            _absolute(what, "µs a candle", [1e6 / rate for rate in rates], 5.0),
+        ]
+    return figures
 
 
 def _batch(walk: Walk, quick: bool) -> list[Figure]:
@@ -165,7 +183,7 @@ def _history(walk: Walk, quick: bool) -> list[Figure]:
 
     tenth = count // 10
     takes = (count, tenth, TEN_THOUSAND)
-    at_once, tenths, small = in_turn(5, *(partial(scanned, size) for size in takes))
+    at_once, tenths, small = in_turn(5 if quick else 3, *(partial(scanned, size) for size in takes))
     after, batch = f"streaming, after {begin:,} candles", f"batch, {count:,} candles"
     return [
         beside("smc", after, "µs a candle", long, "the same candles after 10,000", short, most=1.2),
@@ -214,7 +232,20 @@ def _memory(walk: Walk, count: int) -> list[Figure]:
         beside("smc", f"saved state after {count:,} candles", "kB", last, "after 10,000", first, most=1.5),
         beside("smc", f"saved state, most within {count:,}", "kB", [max(sizes)], "after 10,000", first),
         Figure(bench="smc", what=what, value=grown, unit="MB", aim="≤ 2 MB", met=grown <= 2.0),
+        *(_a_symbol(walk, name) for name in ENGINES),
     ]
+
+
+def _a_symbol(walk: Walk, name: str) -> Figure:
+    """What one symbol more takes, of a hundred that were fed."""
+    saved, candles = _saved(walk), walk.part(TEN_THOUSAND, TEN_THOUSAND + 200).candles()
+    _stream(ENGINES[name](saved), candles)
+    before, engines = resident_mb("self"), []
+    for _ in range(100):
+        engines.append(ENGINES[name](saved))
+        _stream(engines[-1], candles)
+    value = (resident_mb("self") - before) * 1_024 / len(engines)
+    return Figure(bench="smc", what=f"resident for each symbol, {name}", value=value, unit="kB")
 
 
 def _absolute(what: str, unit: str, found: Sequence[float], most: float) -> Figure:

@@ -115,7 +115,7 @@ class Comparison:
         )
         why = causes.small(self._frame, self._gaps, least, period)
         ours = view.gaps(found, self._rows)
-        yield self._row("fair value gaps, our size filter", 0, self._gaps, ours, why)
+        yield self._row(f"fair value gaps from {least:g} ATR", 0, self._gaps, ours, why)
         for length, scope in SCOPES.items():
             theirs, own = reference.pivots(self._swings[length]), view.pivots(found, scope, self._rows)
             why = causes.of_windows(self._frame, length, theirs, own)

@@ -38,7 +38,7 @@ EXPECTED: dict[str, list[Expected]] = {
         ("BOS and CHoCH by wick", 50, 34, 34, 34, {}),
         ("previous day", 0, 7120, 7121, 7046, {LATE: 75}),
         ("fair value gaps, 32 kept a side", 0, 1583, 1583, 1578, {EXPIRED: 5}),
-        ("fair value gaps, our size filter", 0, 1583, 1216, 1216, {SMALL: 367}),
+        ("fair value gaps from 0.25 ATR", 0, 1583, 801, 801, {SMALL: 782}),
         (
             "pivots, our window",
             5,
@@ -70,7 +70,7 @@ EXPECTED: dict[str, list[Expected]] = {
         ("BOS and CHoCH by wick", 50, 65, 64, 64, {FROM_BOOKEND: 1}),
         ("previous day", 0, 12987, 12988, 12446, {LATE: 542}),
         ("fair value gaps, 32 kept a side", 0, 2306, 2306, 2305, {EXPIRED: 1}),
-        ("fair value gaps, our size filter", 0, 2306, 1697, 1697, {SMALL: 609}),
+        ("fair value gaps from 0.25 ATR", 0, 2306, 1102, 1102, {SMALL: 1204}),
         ("pivots, our window", 5, 1524, 1370, 1344, {WINDOW: 98, FOLLOWS: 91, OUTSIDE: 12, BOOKEND: 2}),
         ("pivots, our window", 50, 142, 130, 128, {WINDOW: 6, FOLLOWS: 6, BOOKEND: 2, EARLY: 2}),
         ("BOS and CHoCH, our breaks", 5, 561, 598, 317, {NAMED: 187, MOVED: 89, REPLACED: 57, NO_PATTERN: 5}),
