@@ -99,6 +99,7 @@ def stretches(candles: Sequence[Candle], step: int) -> Iterator[Sequence[Candle]
 
 _TICKS = (1.0, 0.01, 0.05, 1e-8, 2.5e5)
 _BYTES = 4
+_SIGNED = (0, 1, -1, 2, -2, 3, -3, 0)
 
 
 def from_bytes(drawn: bytes, timeframe: str, tick: float, base: int, start: int) -> list[Candle]:
@@ -110,10 +111,10 @@ def from_bytes(drawn: bytes, timeframe: str, tick: float, base: int, start: int)
     before = (base, base)
     for index in range(0, len(drawn) - _BYTES + 1, _BYTES):
         what, move, wicks, rest = drawn[index : index + _BYTES]
-        shape, body = what % 32, move % 7 - 3
-        if shape == 0:
+        shape, body = what % 32, _SIGNED[move % 7]
+        if shape == 31:
             at += step * (1, 2, 5, 23, 24, 47, 168, 800)[rest % 8]
-        opening = price + ((what >> 5) - 3) * (2 if shape < 6 else 0)
+        opening = price + (_SIGNED[what >> 5] * 2 if shape > 25 else 0)
         close = opening if shape in (7, 8, 9) else opening + body * (4 if shape == 1 else 1)
         high = max(opening, close) + (0 if shape == 8 else wicks % 4) + (40 if shape == 2 else 0)
         low = min(opening, close) - (0 if shape == 8 else wicks // 4 % 4) - (40 if shape == 3 else 0)
@@ -146,7 +147,7 @@ _SESSIONS = (
     Parameters().sessions,
     (),
     (Session("night", "22:30", "03:15"), Session("noon", "12:00", "13:00")),
-    (Session("long", "01:00", "00:00"), Session("quarter", "09:30", "09:45")),
+    (Session("long", "04:00", "03:00"), Session("quarter", "09:30", "09:45")),
 )
 
 
