@@ -37,7 +37,7 @@ class Bar(msgspec.Struct, frozen=True, gc=False, array_like=True):
     gap: bool = False
 
 
-class Forming(msgspec.Struct):
+class Forming(msgspec.Struct, array_like=True):
     """State: the candle that is being built. `at` is `NOTHING` between two candles."""
 
     at: Millis = NOTHING

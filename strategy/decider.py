@@ -14,13 +14,20 @@ from bus_schemas.settings.strategy import StrategySettings
 from bus_schemas.timeframes import length
 from bus_schemas.topology import Stream
 from strategy.aggregate import Bar, Forming, pass_by, take
-from strategy.assess import Case, assess
-from strategy.first.engine import Parameters, SmcEngine
+from strategy.case import Case
+from strategy.frame import Frames
 from strategy.plan import Plan
+from strategy.playbook import assess
+from strategy.rules import bias_rules, decision_rules, digest
 from strategy.signal_ids import signal_id
+from strategy.smc.params import names
+from strategy.view import View
 
 MOST = 1e15
 """Largest price and volume of a candle. Sums and ranges of such stay finite, which JSON state must be."""
+
+LATEST = 4_102_444_800_000
+"""2100-01-01: newest open time. The engine knows the clocks of sessions no farther."""
 
 
 class Feed(msgspec.Struct):
@@ -28,12 +35,14 @@ class Feed(msgspec.Struct):
 
     Attributes:
         timeframes: entry, decision and bias, for which this state was made.
+        rules: digest of the engines' parameters, likewise.
         next_open: open time of the first candle that is still new.
         time: event time of the newest event.
         decision, bias: the candles that are being built.
     """
 
     timeframes: str
+    rules: str
     next_open: Millis = 0
     time: Millis = 0
     decision: Forming = msgspec.field(default_factory=Forming)
@@ -55,33 +64,44 @@ class StrategyDecider(Decider):
         self._base = length(settings.entry_timeframe)
         self._decision = length(settings.decision_timeframe)
         self._bias = length(settings.bias_timeframe)
-        self._decision_rules = self._rules(self._decision, settings.swing_length)
-        self._bias_rules = self._rules(self._bias, settings.bias_swing_length)
         frames = (settings.entry_timeframe, settings.decision_timeframe, settings.bias_timeframe)
         self._timeframes = ",".join(frames)
-        self._feeds = Keyed("feed", Feed, lambda _: Feed(self._timeframes))
-        self._decisions = Keyed("decision", SmcEngine, lambda _: SmcEngine())
-        self._biases = Keyed("bias", SmcEngine, lambda _: SmcEngine())
-        self._parts = (self._feeds, self._decisions, self._biases)
+        decision, bias = decision_rules(settings), bias_rules(settings)
+        self._rules = digest(decision) + digest(bias)
+        self._sessions = names(decision)
+        self._ote = (settings.ote_from, settings.ote_to)
+        self._feeds = Keyed("feed", Feed, lambda _: Feed(self._timeframes, self._rules))
+        self._decisions = Frames("decision", decision)
+        self._biases = Frames("bias", bias)
 
     def load(self, state: Mapping[str, bytes]) -> None:
         """Replace all memory.
 
         Raises:
-            ConfigurationError: the state was made for other timeframes.
+            ConfigurationError: the state was made for other timeframes, or for other parameters of structure.
         """
-        for part in self._parts:
-            part.load(state)
+        self._feeds.load(state)
         for symbol in self._feeds.known():
-            made_for = self._feeds.get(symbol).timeframes
-            if made_for != self._timeframes:
+            feed = self._feeds.get(symbol)
+            if feed.timeframes != self._timeframes:
                 raise ConfigurationError(
-                    f"the state of {symbol} was made for the timeframes {made_for}, not {self._timeframes}:"
-                    " choose another namespace"
+                    f"the state of {symbol} was made for the timeframes {feed.timeframes}, not"
+                    f" {self._timeframes}: choose another namespace"
                 )
+            if feed.rules != self._rules:
+                raise ConfigurationError(
+                    f"the state of {symbol} was made with other settings of strategy for pivots, breaks,"
+                    " zones, liquidity or sessions: choose another namespace"
+                )
+        self._decisions.load(state)
+        self._biases.load(state)
 
     def changes(self) -> Mapping[str, bytes | None]:
-        return {key: value for part in self._parts for key, value in part.drain().items()}
+        changed = self._feeds.drain()
+        for frames in (self._decisions, self._biases):
+            if frames.changed:
+                changed |= frames.drain()
+        return changed
 
     def handle(self, event: Event) -> Sequence[Output]:
         """Take a candle or a gap.
@@ -90,8 +110,8 @@ class StrategyDecider(Decider):
         have events of other types.
 
         Raises:
-            DecisionError: another timeframe than the entry's, an open time off the UTC grid, or
-                prices that are no candle.
+            DecisionError: another timeframe than the entry's, an open time off the UTC grid or outside the
+                years that are known, or prices that are no candle.
         """
         body = event.body
         if isinstance(body, Candle):
@@ -135,7 +155,7 @@ class StrategyDecider(Decider):
         A bias candle may close alone: by a gap that begins where a decision candle ended.
         """
         for bar in bias:
-            self._biases.edit(cause.symbol).advance(bar, self._bias_rules)
+            self._biases.take(cause.symbol, bar)
         out = []
         for bar in decision:
             assessment = self._assess(cause, bar)
@@ -144,22 +164,19 @@ class StrategyDecider(Decider):
         return out
 
     def _assess(self, cause: Candle | Gap, bar: Bar) -> Assessment:
-        engine = self._decisions.edit(cause.symbol)
-        engine.advance(bar, self._decision_rules)
+        frame = self._decisions.take(cause.symbol, bar)
         verdict = assess(
             Case(
                 time=cause.time,
                 bar=bar,
                 expected=self._decision // self._base,
-                length=self._decision,
-                bias_length=self._bias,
-                decision=engine,
-                bias=self._biases.get(cause.symbol),
+                decision=View(frame, self._decision, self._ote, self._sessions),
+                bias=View(self._biases.get(cause.symbol), self._bias, self._ote),
                 settings=self._settings,
             )
         )
         if verdict.plan is not None:
-            verdict.plan.zone.signalled = True
+            verdict.plan.area.source.used = 1
         return Assessment(
             time=cause.time,
             symbol=cause.symbol,
@@ -170,7 +187,7 @@ class StrategyDecider(Decider):
         )
 
     def _signal(self, cause: Candle | Gap, plan: Plan) -> Signal:
-        kind = plan.zone.kind
+        kind = plan.area.kind
         return Signal(
             id=signal_id(self._settings.name, cause.symbol, cause.time, kind, plan.side),
             side=plan.side,
@@ -182,19 +199,12 @@ class StrategyDecider(Decider):
             expires=plan.expires,
         )
 
-    def _rules(self, milliseconds: int, swing_length: int) -> Parameters:
-        return Parameters(
-            length=milliseconds,
-            swing_length=swing_length,
-            atr_period=self._settings.atr_period,
-            block_candle=self._settings.block_candle,
-            fvg_min_atr=self._settings.fvg_min_atr,
-        )
-
     def _check(self, symbol: str, timeframe: str, opening: Millis) -> None:
         expected = self._settings.entry_timeframe
         if timeframe != expected:
             raise DecisionError(f"{symbol}: a candle of {timeframe}, but strategy is set to {expected}")
+        if not 0 <= opening <= LATEST:
+            raise DecisionError(f"{symbol}: open time {opening} is not between 1970 and 2100")
         if opening % self._base:
             raise DecisionError(f"{symbol}: open time {opening} is not on the {expected} grid")
 

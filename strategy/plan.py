@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from bus_schemas.events import Millis, Side
-from bus_schemas.settings.strategy import StrategySettings
-from strategy.first.zones import Zone
+from bus_schemas.settings.strategy import EntryAt, StrategySettings
+from strategy.view import Area
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -16,8 +16,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     Attributes:
         risk: distance from entry to stop, above zero: one R.
-        zone: the zone that it comes from; the engine's own object.
-        score: 0 to 1, filled in at the end.
+        area: where the entry waits.
+        score: 0 to 1.
     """
 
     side: Side
@@ -25,21 +25,30 @@ class Plan(msgspec.Struct, frozen=True):
     stop: float
     targets: tuple[float, float]
     risk: float
-    zone: Zone
+    area: Area
     expires: Millis
     score: float
 
 
-def stop_of(zone: Zone, atr: float, settings: StrategySettings) -> float:
-    """Beyond the zone's far edge by a share of ATR, and never nearer to the entry than the least."""
-    sign = zone.side.sign
-    stop = zone.far - sign * settings.stop_buffer_atr * atr
-    nearest = zone.near - sign * settings.min_stop_atr * atr
-    return min(stop * sign, nearest * sign) * sign
+def entry_of(area: Area, settings: StrategySettings) -> float:
+    """At the near edge of the area, or in its middle."""
+    return area.near if settings.entry_at is EntryAt.EDGE else (area.near + area.far) / 2
+
+
+def stop_of(
+    area: Area, entry: float, beyond: Sequence[float], atr: float, settings: StrategySettings
+) -> float:
+    """Beyond the area's far edge and every price of `beyond` by a share of ATR, and never nearer to the
+    entry than the least."""
+    sign = area.side
+    farthest = min(price * sign for price in (area.far, *beyond))
+    stop = farthest - settings.stop_buffer_atr * atr
+    nearest = entry * sign - settings.min_stop_atr * atr
+    return min(stop, nearest) * sign
 
 
 def targets_of(
-    side: Side, entry: float, risk: float, levels: Sequence[float], settings: StrategySettings
+    side: int, entry: float, risk: float, levels: Sequence[float], settings: StrategySettings
 ) -> tuple[float, float]:
     """Two targets, the nearer first.
 
@@ -51,7 +60,7 @@ def targets_of(
         levels: opposite liquidity, in any order.
     """
     first = _target(side, entry, risk, levels, settings.first_target_r, settings.target_reach_r)
-    least = max(settings.second_target_r, (first - entry) * side.sign / risk + MIN_STEP_R)
+    least = max(settings.second_target_r, (first - entry) * side / risk + MIN_STEP_R)
     second = _target(side, entry, risk, levels, least, settings.target_reach_r)
     return first, second
 
@@ -61,14 +70,14 @@ MIN_STEP_R = 0.5
 
 
 def _target(
-    side: Side, entry: float, risk: float, levels: Sequence[float], multiple: float, reach: float
+    side: int, entry: float, risk: float, levels: Sequence[float], multiple: float, reach: float
 ) -> float:
     fitting = [
         distance
         for level in levels
-        if multiple * risk <= (distance := (level - entry) * side.sign) <= (multiple + reach) * risk
+        if multiple * risk <= (distance := (level - entry) * side) <= (multiple + reach) * risk
     ]
-    return entry + side.sign * min(fitting, default=multiple * risk)
+    return entry + side * min(fitting, default=multiple * risk)
 
 
 def same_side_of_zero(*prices: float) -> bool:

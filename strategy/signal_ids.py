@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 
 from bus_schemas.events import Millis, Side
-from strategy.first.zones import ZoneKind
+from bus_schemas.settings.strategy import ZoneKind
 
 MOST = 48
 
-SHORT_NAMES: dict[ZoneKind, str] = {ZoneKind.ORDER_BLOCK: "ob", ZoneKind.FAIR_VALUE_GAP: "fvg"}
+SHORT_NAMES: dict[ZoneKind, str] = {
+    ZoneKind.ORDER_BLOCK: "ob",
+    ZoneKind.FAIR_VALUE_GAP: "fvg",
+    ZoneKind.BREAKER: "bb",
+    ZoneKind.MITIGATION_BLOCK: "mb",
+    ZoneKind.INVERTED_GAP: "ifvg",
+    ZoneKind.OPTIMAL_TRADE_ENTRY: "ote",
+}
 
 
 def signal_id(strategy: str, symbol: str, time: Millis, kind: ZoneKind, side: Side) -> str:

@@ -32,6 +32,13 @@ TRADED_PER_KILL = 6 * HOUR + HOUR // 4
 HYDRATED = 25 * DAY
 LEAST_HYDRATED = 14 * DAY
 LEDGER_S = 30.0
+TRADES_OFTEN: dict[str, object] = {
+    "decision_timeframe": "15m",
+    "bias_timeframe": "1h",
+    "sweep_step": "scored",
+    "min_score": 0.4,
+}
+"""Settings of strategy with which a few days have trades, and a decision is made at every candle."""
 
 Say = Callable[[str], None]
 
@@ -74,6 +81,7 @@ def chaos_settings(kills: int, trade_from: str | None = None, delay_ms: float = 
     return load(
         None,
         {
+            "strategy": TRADES_OFTEN,
             "market_data": market,
             "bus": {"lockstep": True, "lease_ms": LEASE_MS, "namespace": "chaos"},
             "runtime": {"delay_ms": delay_ms},

@@ -37,6 +37,14 @@ from cli.inline import InlineRun
 from cli.report import Follower, Tally
 from market_data.files import SAMPLE
 
+OFTEN: dict[str, Any] = {
+    "decision_timeframe": "15m",
+    "bias_timeframe": "1h",
+    "sweep_step": "scored",
+    "min_score": 0.4,
+}
+"""Settings of strategy with which some days have trades enough to trip everything."""
+
 PERIOD = {"start": "2024-08-26", "trade_from": "2024-09-05", "end": "2024-09-13"}
 
 CASES: dict[Refusal, dict[str, dict[str, Any]]] = {
@@ -85,7 +93,7 @@ MARGIN: dict[str, dict[str, Any]] = {
 def inline_run(
     overrides: dict[str, dict[str, Any]], controls: Sequence[Body] = (), **market: Any
 ) -> InlineRun:
-    inline = InlineRun(load(None, {"market_data": PERIOD | market} | overrides))
+    inline = InlineRun(load(None, {"strategy": OFTEN, "market_data": PERIOD | market} | overrides))
     for control in controls:
         inline.bus.post(Stream.CONTROLS, "MAIN", control)
     inline.run()
@@ -166,7 +174,7 @@ def test_the_account_halts_until_a_person_acknowledges(
 
 
 def test_three_losses_in_a_row_pause_their_symbol_for_four_hours() -> None:
-    inline = run_of(Refusal.POSITION_OPEN)  # all defaults
+    inline = run_of(Refusal.POSITION_OPEN)  # risk's defaults
     halted = orders(inline, TradingHalted)
     assert halted
     for halt in halted:

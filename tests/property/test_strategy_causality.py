@@ -14,9 +14,10 @@ import strategy.decider
 from bus_schemas.events import Assessment, Candle, Gap
 from bus_schemas.settings.strategy import StrategySettings
 from bus_schemas.timeframes import length
-from strategy.aggregate import Bar, Forming, take
+from strategy.aggregate import NOTHING, Bar, Forming, take
 from strategy.decider import StrategyDecider
-from strategy.first.engine import SmcEngine
+from strategy.frame import Frame
+from strategy.smc import BadCandle
 from tests.unit.strategy.check import complete_bars, judge
 from tests.unit.strategy.make import DENSE, QUARTER, QUICK, Feed, event, from_bytes, real, run, steps, walk
 
@@ -33,15 +34,17 @@ def test_the_judge_finds_no_fault(drawn: bytes) -> None:
 
 @modest
 @given(codes)
-def test_engines_take_every_candle_that_has_closed(drawn: bytes) -> None:
+def test_engines_take_every_whole_candle_that_has_closed(drawn: bytes) -> None:
     feed, decider = from_bytes(drawn, holes=True), StrategyDecider(DENSE)
     run(feed, decider)
     state = decider.changes()
     now = max((b.end if isinstance(b, Gap) else b.open_time + QUARTER for b in feed), default=0)
     for prefix, frame in (("decision", DENSE.decision_timeframe), ("bias", DENSE.bias_timeframe)):
         stored = state.get(f"{prefix}:BTCUSDT")
-        engine = msgspec.json.decode(stored, type=SmcEngine) if stored else SmcEngine()
-        assert engine.bars == sum(at + length(frame) <= now for at in complete_bars(feed, frame))
+        seen = msgspec.msgpack.decode(stored, type=Frame).state.averages.bars if stored else 0
+        whole, span = length(frame) // QUARTER, length(frame)
+        bars = complete_bars(feed, frame)
+        assert seen == sum(at + span <= now and bar.count == whole for at, bar in bars.items())
 
 
 @modest
@@ -103,14 +106,16 @@ def test_load_forgets_what_was_in_memory() -> None:
 
 
 def _peeking(which: int) -> Callable[[Forming, Candle, int, int], tuple[Bar, ...]]:
-    """The planted fault: bars of this length are handed out while they form."""
+    """The planted fault: bars of this length are handed out, as if whole, when half of them is there."""
 
     def peek(forming: Forming, candle: Candle, base: int, span: int) -> tuple[Bar, ...]:
         closed = take(forming, candle, base, span)
-        if span != which or closed:
+        if span != which:
             return closed
         f = forming
-        return (Bar(f.at, candle.time, f.open, f.high, f.low, f.close, f.volume, f.count),)
+        if f.at == NOTHING or f.count * 2 * base != span:
+            return ()
+        return (Bar(f.at, candle.time, f.open, f.high, f.low, f.close, f.volume, span // base),)
 
     return peek
 
@@ -120,8 +125,22 @@ def test_a_forming_candle_would_be_noticed(hours: int, monkeypatch: pytest.Monke
     feed = walk(800, seed=11)
     judge(feed, run(feed, StrategyDecider(QUICK)), QUICK)
     monkeypatch.setattr(strategy.decider, "take", _peeking(hours * 3_600_000))
-    with pytest.raises(AssertionError, match=r"forming|one assessment|closed"):
+    with pytest.raises(AssertionError, match=r"forming|one assessment|closed|future"):
         judge(feed, run(feed, StrategyDecider(QUICK)), QUICK)
+
+
+@pytest.mark.parametrize("hours", [1, 4])
+def test_no_candle_can_be_seen_twice(hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forming candle that is handed out again when it closes is refused by the engine itself."""
+
+    def again(forming: Forming, candle: Candle, base: int, span: int) -> tuple[Bar, ...]:
+        early = _peeking(hours * 3_600_000)
+        copy = msgspec.structs.replace(forming)
+        return (*early(copy, candle, base, span), *take(forming, candle, base, span))
+
+    monkeypatch.setattr(strategy.decider, "take", again)
+    with pytest.raises(BadCandle, match="not after the one before"):
+        run(walk(800, seed=11), StrategyDecider(QUICK))
 
 
 def test_knowledge_of_the_future_would_be_noticed() -> None:

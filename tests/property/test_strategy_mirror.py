@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus_schemas.events import Assessment, Candle, Gap
-from bus_schemas.settings.strategy import BlockCandle, StrategySettings
+from bus_schemas.settings.strategy import BlockCandle, EntryAt, Step, StopBeyond, StrategySettings
 from strategy.decider import StrategyDecider
 from tests.unit.strategy.make import DENSE, from_bytes, real, run
 
@@ -40,11 +40,23 @@ def assert_mirrored(feed: Sequence[Candle | Gap], options: StrategySettings) -> 
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.binary(min_size=200, max_size=500), st.sampled_from(BlockCandle))
-def test_negated_candles_give_negated_signals(drawn: bytes, which: BlockCandle) -> None:
-    options = DENSE.model_copy(update={"block_candle": which})
+@given(
+    st.binary(min_size=200, max_size=500),
+    st.sampled_from(BlockCandle),
+    st.sampled_from(StopBeyond),
+    st.sampled_from(EntryAt),
+    st.lists(st.sampled_from(Step), min_size=8, max_size=8),
+)
+def test_negated_candles_give_negated_signals(
+    drawn: bytes, which: BlockCandle, stop: StopBeyond, entry: EntryAt, modes: list[Step]
+) -> None:
+    """Whatever step is required, scored or off."""
+    names = ("sweep", "displacement", "volume", "zone", "discount", "ote", "inducement", "kill_zone")
+    steps = {f"{name}_step": mode for name, mode in zip(names, modes, strict=True)}
+    options = DENSE.model_copy(update={"block_candle": which, "stop_beyond": stop, "entry_at": entry} | steps)
     assert_mirrored(from_bytes(drawn, holes=True), options)
 
 
 def test_negated_real_candles_give_negated_signals() -> None:
-    assert assert_mirrored(real(), StrategySettings()) > 20
+    assert assert_mirrored(real(), StrategySettings()) > 10
+    assert assert_mirrored(real(), StrategySettings(sweep_step=Step.SCORED)) > 20

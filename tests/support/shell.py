@@ -23,16 +23,20 @@ from market_data.files import SAMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, TRADED, LAST = "2024-09-10", "2024-09-11", "2024-09-13"
-"""Three days of the sample, two of them traded: with `QUICK` 864 candles, 46 signals and 11 trades."""
+"""Three days of the sample, two of them traded: with `QUICK` 864 candles, 50 signals and 10 trades."""
 
 QUICK: dict[str, dict[str, Any]] = {
     "strategy": {
         "decision_timeframe": "15m",
         "bias_timeframe": "1h",
-        "swing_length": 2,
-        "bias_swing_length": 2,
+        "internal_length": 2,
+        "swing_length": 3,
+        "bias_internal_length": 2,
+        "bias_swing_length": 3,
         "atr_period": 5,
         "warmup_bars": 12,
+        "sweep_step": "scored",
+        "min_score": 0.4,
     },
     "health": {"port": 0},
 }

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from bus_schemas.envelope import Event
 from bus_schemas.events import Assessment, Candle, Gap
-from bus_schemas.settings.strategy import StrategySettings
+from bus_schemas.settings.strategy import Step, StrategySettings
 from bus_schemas.timeframes import length, parse_time
 from bus_schemas.topology import Place, Stream
-from strategy.aggregate import Bar
 from strategy.decider import StrategyDecider
 
 MINUTE = 60_000
@@ -25,14 +24,19 @@ DATA = Path(__file__).parent / "data"
 Feed = Sequence[Candle | Gap]
 
 QUICK = StrategySettings(
-    swing_length=1,
-    bias_swing_length=1,
+    internal_length=1,
+    swing_length=2,
+    bias_internal_length=1,
+    bias_swing_length=2,
     atr_period=2,
-    warmup_bars=3,
+    warmup_bars=5,
     fvg_min_atr=0.0,
+    displacement_atr=0.5,
+    sweep_step=Step.SCORED,
     max_entry_atr=8,
     max_stop_atr=8,
     min_stop_atr=0.5,
+    min_score=0.0,
 )
 """Settings with which a few hours of candles are enough for a signal."""
 
@@ -49,6 +53,7 @@ def candle(
     *,
     symbol: str = "BTCUSDT",
     timeframe: str = "15m",
+    volume: float = 1.0,
     hydration: bool = False,
 ) -> Candle:
     return Candle(
@@ -60,7 +65,7 @@ def candle(
         high=float(h),
         low=float(low),
         close=float(c),
-        volume=1.0,
+        volume=volume,
         hydration=hydration,
     )
 
@@ -79,12 +84,6 @@ def gap(start: int, end: int, *, symbol: str = "BTCUSDT", hydration: bool = Fals
 
 def event(body: Candle | Gap, seq: int = 1) -> Event:
     return Event(Place(Stream.CANDLES, "p0"), seq, body.symbol, body)
-
-
-def bar(number: int, o: float, h: float, low: float, c: float, *, gap: bool = False) -> Bar:
-    """An hourly bar; number 0 opens at `START`."""
-    at = START + number * HOUR
-    return Bar(at, at + HOUR, o, h, low, c, 1.0, 4, gap)
 
 
 def from_codes(codes: Sequence[int], start: int = START, holes: bool = False) -> list[Candle | Gap]:
@@ -106,7 +105,7 @@ def from_codes(codes: Sequence[int], start: int = START, holes: bool = False) ->
         price = opening + (code & 31) - 15
         high = max(opening, price) + (code >> 5 & 7)
         low = min(opening, price) - (code >> 8 & 7)
-        out.append(candle(at, opening, high, low, price))
+        out.append(candle(at, opening, high, low, price, volume=1.0 + (code >> 3 & 7)))
         at += QUARTER
     return out
 

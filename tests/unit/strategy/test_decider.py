@@ -131,12 +131,19 @@ def test_symbols_do_not_meet() -> None:
 
 
 @pytest.mark.parametrize(
-    "frames", [("15m", "15m", "1h"), ("15m", "1h", "1h"), ("15m", "15m", "15m"), ("15m", "30m", "6h")]
+    "frames",
+    [
+        ("15m", "15m", "1h"),
+        ("15m", "1h", "1h"),
+        ("15m", "15m", "15m"),
+        ("15m", "30m", "6h"),
+        ("15m", "4h", "1d"),
+    ],
 )
 def test_any_nested_timeframes_work(frames: tuple[str, str, str]) -> None:
     names = ("entry_timeframe", "decision_timeframe", "bias_timeframe")
     settings = QUICK.model_copy(update=dict(zip(names, frames, strict=True)))
-    feed = walk(1200, seed=8, holes=True)
+    feed = walk(12_000, seed=8) if frames[2] == "1d" else walk(1200, seed=8, holes=True)
     found = run(feed, StrategyDecider(settings))
     judge(feed, found, settings)
     assert any(a.signal for a in found)
@@ -144,7 +151,7 @@ def test_any_nested_timeframes_work(frames: tuple[str, str, str]) -> None:
 
 
 def test_neutral_bias_searches_neither_side() -> None:
-    blind = QUICK.model_copy(update={"bias_swing_length": 50})
+    blind = QUICK.model_copy(update={"bias_internal_length": 50, "bias_swing_length": 60})
     found = run(walk(1500, seed=2), StrategyDecider(blind))
     assert any(a.signal for a in run(walk(1500, seed=2), StrategyDecider(QUICK)))
     assert not any(a.signal for a in found)
@@ -158,12 +165,12 @@ def test_real_candles_give_signals_at_a_sensible_rate() -> None:
     judge(feed, found, settings)
     signals = [a.signal for a in found if a.signal]
     assert 0.2 <= len(signals) / 35 <= 2.0
-    assert {s.setup for s in signals} == {"order_block", "fair_value_gap"}
+    assert {s.setup for s in signals} >= {"order_block", "fair_value_gap"}
     assert {s.side.value for s in signals} == {"long", "short"}
     assert len({s.id for s in signals}) == len(signals)
     rewards = [(sum(s.targets) / 2 - s.entry) / (s.entry - s.stop) for s in signals]
     assert min(rewards) >= 2
-    common = {NoSignal.NO_BREAK, NoSignal.BREAK_AGAINST_BIAS, NoSignal.ZONE_SPOILED, NoSignal.PRICE_TOO_FAR}
+    common = {NoSignal.NO_SWEEP, NoSignal.NO_BREAK, NoSignal.BREAK_AGAINST_BIAS, NoSignal.ZONE_SPOILED}
     assert common <= {a.reason for a in found}
 
 
@@ -172,6 +179,8 @@ def test_real_candles_give_signals_at_a_sensible_rate() -> None:
     [
         {"timeframe": "1h"},
         {"open_time": START + 1},
+        {"open_time": -HOUR},
+        {"open_time": 4_102_444_800_000 + HOUR},
         {"high": 8.0},
         {"low": 10.5},
         {"close": math.nan},
@@ -223,6 +232,18 @@ def test_state_for_other_timeframes_is_refused() -> None:
         other.load(state)
 
 
+def test_state_made_with_other_structure_is_refused() -> None:
+    """Else levels would be made of two definitions, or of a window that does not fit."""
+    decider = StrategyDecider(QUICK)
+    run(quarters(0, 1, 2, 3), decider)
+    state = {key: value for key, value in decider.changes().items() if value is not None}
+    for change in ({"swing_length": 5}, {"bias_swing_length": 5}, {"sessions": ()}):
+        other = StrategyDecider(QUICK.model_copy(update=change))
+        with pytest.raises(ConfigurationError, match="choose another namespace"):
+            other.load(state)
+    StrategyDecider(QUICK.model_copy(update={"min_score": 0.2})).load(state)
+
+
 def test_state_stays_small_and_a_candle_is_quick() -> None:
     feed, decider, largest = walk(20_000, seed=4), StrategyDecider(StrategySettings()), 0
     events = [event(body, seq) for seq, body in enumerate(feed, 1)]
@@ -235,7 +256,7 @@ def test_state_stays_small_and_a_candle_is_quick() -> None:
         changes = decider.changes()
         assert len(changes) == 3
         largest = max(largest, *(len(value or b"") for value in changes.values()))
-    assert largest < 6_000
+    assert largest < 9_000
     assert spent / len(events) < 300e-6
 
 
@@ -251,3 +272,12 @@ def test_the_candles_of_the_property_tests_hold_signals() -> None:
         sum(a.signal is not None for a in run(walk(200, seed), StrategyDecider(DENSE))) for seed in range(30)
     ]
     assert sum(count > 0 for count in counts) >= 25
+
+
+@pytest.mark.parametrize("first", [0, 4_102_444_800_000 - 95 * QUARTER])
+def test_the_first_and_the_last_candles_that_are_allowed_are_taken(first: int) -> None:
+    """And the largest prices and volumes: nothing that passes here is refused by the engine."""
+    decider = StrategyDecider(QUICK.model_copy(update={"bias_timeframe": "1d"}))
+    feed = [candle(first + n * QUARTER, 0, 1e15, -1e15, 1e15 * (-1) ** n, volume=1e15) for n in range(96)]
+    assert run(feed, decider)
+    assert decider.changes()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from bus_schemas.events import Side
-from strategy.first.zones import ZoneKind
+from bus_schemas.settings.strategy import ZoneKind
 from strategy.signal_ids import signal_id
 
 
@@ -21,5 +21,5 @@ def test_ids_are_short_plain_and_differ_with_their_content() -> None:
         for kind in ZoneKind
         for side in Side
     }
-    assert len(ids) == 3 * 3 * 2 * 2 * 2
+    assert len(ids) == 3 * 3 * 2 * 6 * 2
     assert all(re.fullmatch(r"[A-Za-z0-9-]{1,48}", i) for i in ids)
