@@ -48,7 +48,7 @@ def judge(case: Case, trace: Trace) -> Setup | None:
     if not _bias(case, trend, side, trace):
         return None
     failure = _shift_failure(case, last, side)
-    if side == 0:
+    if side == 0:  # no break, so no side on which to look for a sweep
         _shift(case, last, failure, trace)
         return None
     looked_at = settings.shift_step is not Step.OFF

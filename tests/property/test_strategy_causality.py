@@ -12,17 +12,23 @@ from hypothesis import strategies as st
 
 import strategy.decider
 from bus_schemas.events import Assessment, Candle, Gap
-from bus_schemas.settings.strategy import StrategySettings
+from bus_schemas.settings.strategy import EntryAt, Scope, Step, StopBeyond, StrategySettings
 from bus_schemas.timeframes import length
 from strategy.aggregate import NOTHING, Bar, Forming, take
 from strategy.decider import StrategyDecider
 from strategy.frame import Frame
 from strategy.smc import BadCandle
-from tests.unit.strategy.check import complete_bars, judge
+from tests.unit.strategy.check import SWITCHED, complete_bars, judge
 from tests.unit.strategy.make import DENSE, QUARTER, QUICK, Feed, event, from_bytes, real, run, steps, walk
 
 codes = st.binary(min_size=200, max_size=500)
 modest = settings(max_examples=40, deadline=None)
+
+
+mode = st.sampled_from((Step.SCORED, Step.SCORED, Step.OFF, Step.REQUIRED))
+modes = st.fixed_dictionaries({f"{name}_step": mode for name in SWITCHED}).filter(
+    lambda drawn: Step.REQUIRED in (drawn["bias_step"], drawn["shift_step"])
+)
 
 
 @modest
@@ -30,6 +36,16 @@ modest = settings(max_examples=40, deadline=None)
 def test_the_judge_finds_no_fault(drawn: bytes) -> None:
     feed = from_bytes(drawn, holes=True)
     judge(feed, run(feed, StrategyDecider(DENSE)), DENSE)
+
+
+@modest
+@given(codes, modes, st.sampled_from(EntryAt), st.sampled_from(StopBeyond), st.sampled_from(Scope))
+def test_nor_does_it_whatever_is_required_scored_or_off(
+    drawn: bytes, steps: dict[str, Step], entry: EntryAt, stop: StopBeyond, scope: Scope
+) -> None:
+    change = {"entry_at": entry, "stop_beyond": stop, "shift_scope": scope, "min_score": 0.4} | steps
+    options, feed = DENSE.model_copy(update=change), from_bytes(drawn, holes=True)
+    judge(feed, run(feed, StrategyDecider(options)), options)
 
 
 @modest
