@@ -14,7 +14,7 @@ import msgspec
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings.sources import from_file
 from strategy.smc import Parameters
-from strategy.smc.params import rules
+from strategy.smc.rules import rules
 
 _FIELDS = {field.name: field for field in msgspec.structs.fields(Parameters)}
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from strategy.smc import Parameters, StructureEvent
-from strategy.smc.params import names
+from strategy.smc.rules import names
 
 GAP, BLOCK, BREAKER, INVERTED, POOL, PERIOD, SESSION, INDUCEMENT = (
     "gap", "block", "breaker", "inverted", "pool", "period", "session", "inducement",

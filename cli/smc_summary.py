@@ -15,7 +15,7 @@ from cli.smc_story import BLOCK, BREAKER, GAP, INVERTED, Span, Story
 from cli.smc_view import price, when, word
 from strategy.smc import Candle, Parameters, SmcEngine, StructureEvent
 from strategy.smc.kinds import KINDS, scopes
-from strategy.smc.params import names
+from strategy.smc.rules import names
 from strategy.smc.state import Zone
 
 WIDE = 100

@@ -20,7 +20,7 @@ from strategy.plan import Plan
 from strategy.playbook import assess
 from strategy.rules import bias_rules, decision_rules, digest
 from strategy.signal_ids import signal_id
-from strategy.smc.params import names
+from strategy.smc.rules import names
 from strategy.view import View
 
 MOST = 1e15

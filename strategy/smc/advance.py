@@ -27,7 +27,7 @@ from strategy.smc import (
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import INTERNAL, SWING
 from strategy.smc.memory import Out
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import State
 
 

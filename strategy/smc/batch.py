@@ -12,8 +12,9 @@ from strategy.smc.candle import LATEST, MOST, BadCandle, Candle, fault
 from strategy.smc.compiled import EVENT, OUT, ROWS, kernel, room
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import KINDS, scopes
-from strategy.smc.params import Parameters, Rules, names, rules
+from strategy.smc.params import Parameters
 from strategy.smc.records import from_record, rules_record, to_record
+from strategy.smc.rules import Rules, names, rules
 from strategy.smc.state import State, fresh
 
 Floats = NDArray[np.float64]

@@ -36,8 +36,8 @@ from strategy.smc import (
     window,
 )
 from strategy.smc.candle import Candle
-from strategy.smc.params import Rules
 from strategy.smc.records import RULES, STATE, dtype_of
+from strategy.smc.rules import Rules
 
 EVENT = np.dtype(
     [

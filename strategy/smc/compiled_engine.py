@@ -16,8 +16,9 @@ from strategy.smc.compiled import EVENT, OUT, kernel, room
 from strategy.smc.engine import SmcEngine
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import KINDS, scopes
-from strategy.smc.params import Parameters, names, rules
+from strategy.smc.params import Parameters
 from strategy.smc.records import from_record, rules_record, to_record
+from strategy.smc.rules import names, rules
 
 _ROW = struct.Struct("<qihhqqddddqqq")
 

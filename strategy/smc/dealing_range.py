@@ -11,7 +11,7 @@ from typing import Final
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import DEALING_RANGE, DISCOUNT, EQUILIBRIUM, PREMIUM, SWING
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import NOWHERE_ABOVE, NOWHERE_BELOW, Pivots, Range
 
 BOTH: Final = 3

@@ -11,7 +11,8 @@ from strategy.smc.candle import BadCandle, Candle, fault, sound
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import scopes
 from strategy.smc.memory import Out
-from strategy.smc.params import Parameters, Rules, names, rules
+from strategy.smc.params import Parameters
+from strategy.smc.rules import Rules, names, rules
 from strategy.smc.state import State, fresh
 
 _compiled = lru_cache(maxsize=64)(rules)

@@ -22,7 +22,7 @@ from strategy.smc.kinds import (
     NONE,
 )
 from strategy.smc.memory import Out, add, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Slot, Window, Zone
 
 FRESH: Final = 0

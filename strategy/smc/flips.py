@@ -12,7 +12,7 @@ from strategy.smc import books
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import FLIP_FAILED, FLIP_RETESTED
 from strategy.smc.memory import Out, add, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Zone
 
 FRESH: Final = 0

@@ -11,7 +11,7 @@ from strategy.smc import books
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import BOS, CHOCH
 from strategy.smc.memory import Out, add, cut, emit, move
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Turn, Zone
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import OTE
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import NOWHERE_ABOVE, NOWHERE_BELOW, Trend
 
 

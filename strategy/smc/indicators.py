@@ -9,7 +9,7 @@ from __future__ import annotations
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import DISPLACEMENT, EMA_CROSS, NONE, RANGING, TRENDING
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Averages
 
 

@@ -11,7 +11,7 @@ from strategy.smc import books
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import EQUALS, INTERNAL, POOL, POOL_GROWN, RUN, SWEPT
 from strategy.smc.memory import Out, add, drop, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Zone
 
 

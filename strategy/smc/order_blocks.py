@@ -20,7 +20,7 @@ from strategy.smc.kinds import (
     MITIGATION_BLOCK,
 )
 from strategy.smc.memory import Out, add, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Leg, Zone
 
 FRESH: Final = 0

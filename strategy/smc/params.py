@@ -1,4 +1,4 @@
-"""Parameters of the engine, for people, and the same as numbers, for the kernel."""
+"""Parameters of the engine, and what makes them impossible."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from enum import StrEnum
 import msgspec
 
 from bus_schemas.errors import ConfigurationError
-from bus_schemas.timeframes import HOUR, MINUTE, length
-from strategy.smc.zone_clock import clock_changes
 
 MOST_KEPT = 256
 MOST_SESSIONS = 16
@@ -126,20 +124,13 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     levels_kept: int = 32
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense.
+        """Refuse what makes no sense; words may be given as plain text, sessions as a list.
 
         Raises:
             ConfigurationError: with every fault in one message.
         """
-        faults = [*_range_faults(self), *_session_faults(self)]
-        if not self.internal_length < self.swing_length:
-            faults.append(
-                f"internal_length {self.internal_length} must be below swing_length {self.swing_length}"
-            )
-        if not self.ote_from < self.ote_to:
-            faults.append(f"ote_from {self.ote_from} must be below ote_to {self.ote_to}")
-        if not self.ema_fast < self.ema_slow:
-            faults.append(f"ema_fast {self.ema_fast} must be below ema_slow {self.ema_slow}")
+        faults = [*_word_faults(self), *_range_faults(self), *_session_faults(self)]
+        faults += _pair_faults(self, faults)
         if faults:
             raise ConfigurationError("; ".join(faults))
 
@@ -166,6 +157,43 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
+_WORDS: dict[str, type[StrEnum]] = {
+    "breaks": Breaks,
+    "break_by": By,
+    "block_candle": BlockCandle,
+    "block_zone": BlockZone,
+    "block_broken_by": By,
+}
+
+
+def _word_faults(params: Parameters) -> list[str]:
+    faults = []
+    for name, words in _WORDS.items():
+        value = getattr(params, name)
+        if value in list(words):
+            msgspec.structs.force_setattr(params, name, words(value))
+        else:
+            faults.append(f"{name} must be one of {', '.join(words)}, not {value!r}")
+    for name in ("reference_pivots", "fvg_joined"):
+        if not isinstance(getattr(params, name), bool):
+            faults.append(f"{name} must be true or false, not {getattr(params, name)!r}")
+    for name in ("timeframe", "session_zone"):
+        if not isinstance(getattr(params, name), str):
+            faults.append(f"{name} must be text, not {getattr(params, name)!r}")
+    return faults
+
+
+def _pair_faults(params: Parameters, before: list[str]) -> list[str]:
+    """Of pairs that are each sound by themselves."""
+    broken = {fault.split(" ", 1)[0] for fault in before}
+    pairs = (("internal_length", "swing_length"), ("ote_from", "ote_to"), ("ema_fast", "ema_slow"))
+    return [
+        f"{low} {getattr(params, low)} must be below {high} {getattr(params, high)}"
+        for low, high in pairs
+        if low not in broken and high not in broken and not getattr(params, low) < getattr(params, high)
+    ]
+
+
 def _range_faults(params: Parameters) -> list[str]:
     faults = []
     for name, (least, most) in _RANGES.items():
@@ -177,12 +205,16 @@ def _range_faults(params: Parameters) -> list[str]:
 
 
 def _session_faults(params: Parameters) -> list[str]:
+    given: object = params.sessions
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Session) for one in given):
+        return [f"sessions must be a list of sessions, not {given!r}"]
+    msgspec.structs.force_setattr(params, "sessions", tuple(given))
     names = [session.name for session in params.sessions]
     if len(params.sessions) > MOST_SESSIONS:
         return [f"there may be {MOST_SESSIONS} sessions, not {len(params.sessions)}"]
     faults = [f"session {name!r} is there twice" for name in sorted(set(names)) if names.count(name) > 1]
     for session in params.sessions:
-        if not session.name:
+        if not session.name or not isinstance(session.name, str):
             faults.append("a session needs a name")
         try:
             if minutes(session.start) == minutes(session.end):
@@ -198,134 +230,9 @@ def minutes(text: str) -> int:
     Raises:
         ConfigurationError: it is no such time.
     """
-    hours, colon, rest = text.partition(":")
-    sound = colon and hours.isdigit() and rest.isdigit() and len(rest) == 2 and len(hours) <= 2
+    hours, colon, rest = text.partition(":") if isinstance(text, str) else ("", "", "")
+    sound = colon and text.isascii() and hours.isdecimal() and rest.isdecimal()
+    sound = sound and len(rest) == 2 and len(hours) <= 2
     if not sound or int(hours) > 23 or int(rest) > 59:
         raise ConfigurationError(f"{text!r} is not a time of day such as 07:00")
     return int(hours) * 60 + int(rest)
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """The parameters as the kernel reads them: numbers and switches only.
-
-    Attributes:
-        length: milliseconds of a candle.
-        mask: size of the window of candles, a power of two, less one.
-        internal_before, swing_before: candles before a pivot that it must exceed.
-        internal_first, swing_first: first candle after a start that can be a pivot.
-        *_weight: how much a new value counts once the period is full.
-        starts, ends: local time of the sessions, in milliseconds after midnight.
-        clocks: rows of the table of the local clock.
-        clock_times, clock_offsets: from which moment on it has which distance to UTC, in milliseconds.
-    """
-
-    length: int
-    mask: int
-    internal_length: int
-    internal_before: int
-    internal_first: int
-    swing_length: int
-    swing_before: int
-    swing_first: int
-    reference_pivots: bool
-    four_swings: bool
-    break_by_wick: bool
-    displacement_atr: float
-    atr_period: int
-    atr_weight: float
-    adx_period: int
-    adx_weight: float
-    adx_trending: float
-    ema_fast: int
-    ema_slow: int
-    fast_weight: float
-    slow_weight: float
-    volume_period: int
-    volume_weight: float
-    block_extreme: bool
-    block_body: bool
-    block_broken_by_wick: bool
-    fvg_min_atr: float
-    fvg_joined: bool
-    pool_atr: float
-    sweep_bars: int
-    ote_from: float
-    ote_to: float
-    equilibrium_half: float
-    period_coverage: float
-    sessions: int
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    clocks: int
-    clock_times: tuple[int, ...]
-    clock_offsets: tuple[int, ...]
-    zones_kept: int
-    levels_kept: int
-
-
-def rules(params: Parameters) -> Rules:
-    """The numbers of these parameters.
-
-    Raises:
-        ConfigurationError: unknown timeframe or time zone.
-    """
-    milliseconds = length(params.timeframe)
-    sessions = params.sessions if milliseconds <= HOUR else ()
-    times, offsets = clock_changes(params.session_zone)
-    less = 1 if params.reference_pivots else 0
-    window = 4
-    while window < params.swing_length + 2:
-        window *= 2
-
-    def first(pivot_length: int) -> int:
-        return 2 * pivot_length - 1 if params.reference_pivots else pivot_length
-
-    return Rules(
-        length=milliseconds,
-        mask=window - 1,
-        internal_length=params.internal_length,
-        internal_before=params.internal_length - less,
-        internal_first=first(params.internal_length),
-        swing_length=params.swing_length,
-        swing_before=params.swing_length - less,
-        swing_first=first(params.swing_length),
-        reference_pivots=params.reference_pivots,
-        four_swings=params.breaks is Breaks.FOUR_SWINGS,
-        break_by_wick=params.break_by is By.WICK,
-        displacement_atr=float(params.displacement_atr),
-        atr_period=params.atr_period,
-        atr_weight=1.0 / params.atr_period,
-        adx_period=params.adx_period,
-        adx_weight=1.0 / params.adx_period,
-        adx_trending=float(params.adx_trending),
-        ema_fast=params.ema_fast,
-        ema_slow=params.ema_slow,
-        fast_weight=2.0 / (params.ema_fast + 1),
-        slow_weight=2.0 / (params.ema_slow + 1),
-        volume_period=params.volume_period,
-        volume_weight=2.0 / (params.volume_period + 1),
-        block_extreme=params.block_candle is BlockCandle.EXTREME,
-        block_body=params.block_zone is BlockZone.BODY,
-        block_broken_by_wick=params.block_broken_by is By.WICK,
-        fvg_min_atr=float(params.fvg_min_atr),
-        fvg_joined=params.fvg_joined,
-        pool_atr=float(params.pool_atr),
-        sweep_bars=params.sweep_bars,
-        ote_from=float(params.ote_from),
-        ote_to=float(params.ote_to),
-        equilibrium_half=params.equilibrium_width / 2,
-        period_coverage=float(params.period_coverage),
-        sessions=len(sessions),
-        starts=tuple(minutes(session.start) * MINUTE for session in sessions),
-        ends=tuple(minutes(session.end) * MINUTE for session in sessions),
-        clocks=len(times),
-        clock_times=times,
-        clock_offsets=offsets,
-        zones_kept=params.zones_kept,
-        levels_kept=params.levels_kept,
-    )
-
-
-def names(params: Parameters) -> tuple[str, ...]:
-    """Names of the sessions that are on, in the order of their scopes."""
-    return tuple(session.name for session in params.sessions) if length(params.timeframe) <= HOUR else ()

@@ -12,7 +12,7 @@ from strategy.smc import liquidity
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import DAY, MONTH, PREVIOUS, WEEK
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Period, Zone
 
 DAY_LENGTH: Final = 86_400_000

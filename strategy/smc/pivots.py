@@ -14,7 +14,7 @@ from __future__ import annotations
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import PIVOT, PIVOT_CONFIRMED, PIVOT_EXTENDED
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Pivots, Slot, Window
 
 

@@ -7,7 +7,8 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from strategy.smc.params import MOST_KEPT, MOST_SESSIONS, MOST_WINDOW, Rules
+from strategy.smc.params import MOST_KEPT, MOST_SESSIONS, MOST_WINDOW
+from strategy.smc.rules import Rules
 from strategy.smc.state import State
 from strategy.smc.zone_clock import MOST_CHANGES
 

@@ -13,7 +13,7 @@ from strategy.smc import liquidity
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import SESSION_CLOSED, SESSION_OPENED, SESSIONS_FROM
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Book, Clock, Kill, Zone
 
 DAY_LENGTH: Final = 86_400_000

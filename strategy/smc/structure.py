@@ -13,7 +13,7 @@ from strategy.smc import impulse
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import BOS, CHOCH, MSS
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import NOWHERE_ABOVE, Leg, Slot, Trend, Window
 
 

@@ -13,10 +13,10 @@ from typing import Final
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import DATA_GAP, NONE
 from strategy.smc.memory import Out, emit
-from strategy.smc.params import Rules
+from strategy.smc.rules import Rules
 from strategy.smc.state import Slot, Window
 
-PASSED: Final = 1 << 60
+PASSED: Final = 1 << 30
 """In place of a link: a later candle went beyond."""
 
 

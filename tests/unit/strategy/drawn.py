@@ -12,7 +12,7 @@ from strategy.case import Case
 from strategy.frame import Frame
 from strategy.rules import bias_rules, decision_rules
 from strategy.smc import Parameters, SmcEngine, kinds
-from strategy.smc.params import names
+from strategy.smc.rules import names
 from strategy.smc.state import Kill, Zone
 from strategy.story import Push, Shift, Story, Sweep
 from strategy.view import View

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from bus_schemas.settings.strategy import BlockCandle, BlockZone, By, StrategySettings
 from strategy.rules import bias_rules, decision_rules, digest
 from strategy.smc import params
-from strategy.smc.params import KILL_ZONES, rules
+from strategy.smc.params import KILL_ZONES
+from strategy.smc.rules import rules
 
 
 @pytest.mark.parametrize(
