@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+from bus_schemas.errors import ConfigurationError
 from strategy.smc.advance import advance
 from strategy.smc.candle import BadCandle, Candle, fault, sound
 from strategy.smc.events import StructureEvent
@@ -27,7 +28,8 @@ class SmcEngine:
         state: a state of the same parameters, to go on from; it is not copied.
 
     Raises:
-        ConfigurationError: unknown timeframe or time zone.
+        ConfigurationError: unknown timeframe or time zone, or a state that other parameters made, as far as
+            its shape tells.
     """
 
     __slots__ = ("_out", "_rules", "params", "state")
@@ -35,7 +37,10 @@ class SmcEngine:
     def __init__(self, params: Parameters | None = None, state: State | None = None) -> None:
         self.params = Parameters() if params is None else params
         self._rules: Rules = _compiled(self.params)
-        self.state = fresh(self._rules.mask, self._rules.sessions) if state is None else state
+        limits = self._rules
+        self.state = fresh(limits.mask, limits.sessions) if state is None else state
+        if (len(self.state.slots), len(self.state.kills)) != (limits.mask + 1, limits.sessions):
+            raise ConfigurationError("the state was made with other parameters: window or sessions differ")
         self._out = Out(scopes(names(self.params)))
 
     def update(self, candle: Candle) -> list[StructureEvent]:
