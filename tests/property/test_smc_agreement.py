@@ -15,7 +15,7 @@ from strategy.smc.batch import scan, scan_on, structure_events
 from strategy.smc.params import BlockCandle, BlockZone, Breaks, By
 from tests.support.candles import VARIANTS, cases, columns, data_sets, outages, read, sample, stream
 
-modest = settings(max_examples=50, deadline=None)
+modest = settings(max_examples=30, deadline=None)
 SOME = 2_500
 
 

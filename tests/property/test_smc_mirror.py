@@ -48,7 +48,7 @@ def assert_mirrored(candles: Sequence[Candle], params: Parameters) -> None:
         assert one == other
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases(reference_pivots=False))
 def test_awkward_candles(case: tuple[list[Candle], Parameters]) -> None:
     candles, params = case

@@ -36,7 +36,7 @@ def defined(h: History) -> Iterator[Fact]:
     yield from zones(h, found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(cases())
 def test_awkward_candles(case: tuple[list[Candle], Parameters]) -> None:
     h = History(*case)

@@ -177,6 +177,17 @@ def test_the_first_candle_after_the_clock_went_forward_is_a_whole_session() -> N
     assert sessions(said, "london") == [where]
 
 
+def test_the_clock_may_change_while_nothing_is_open() -> None:
+    morning = (Session("morning", "07:00", "08:00"),)
+    for first, seven in (
+        ("2024-03-09T15:00:00Z", "2024-03-10T11"),
+        ("2024-11-02T15:00:00Z", "2024-11-03T12"),
+    ):
+        said = run(Parameters(timeframe="15m", sessions=morning), first, 96)
+        where = (f"{seven}:00:00Z", f"{seven}:00:00Z", f"{seven}:45:00Z", 1.0)
+        assert sessions(said, "morning") == [where]
+
+
 def test_two_evenings_with_nothing_between_are_two_sessions_though_the_day_had_23_hours() -> None:
     night = [iso(parse_time("2024-03-10T02:00:00Z") + n * HOUR) for n in range(22)]
     said = run(Parameters(), "2024-03-10T01:00:00Z", 27, *night)
