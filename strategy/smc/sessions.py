@@ -2,7 +2,7 @@
 
 A bar belongs to a session if its open time on that clock lies from the start up to the end, the end
 excluded. The session is closed by the last such bar, or by the first bar after a hole in which it ended.
-Its high and low are liquidity from then on, if enough of its candles were seen.
+If its last bar closed it and enough of its candles were seen, its high and low are liquidity from then on.
 """
 
 from __future__ import annotations

@@ -100,10 +100,10 @@ def broken(
     """
     leg.trigger = side * NOWHERE_ABOVE
     leg.far = -side * NOWHERE_ABOVE
-    start = leg.far_low if side > 0 else leg.far_high
-    end = bar.high if side > 0 else bar.low
-    if (start - (bar.low if side > 0 else bar.high)) * side > 0:
-        start = bar.low if side > 0 else bar.high
+    start, start_at = leg.far_low if side > 0 else leg.far_high, leg.far_at
+    end, back = (bar.high, bar.low) if side > 0 else (bar.low, bar.high)
+    if (start - back) * side > 0:
+        start, start_at = back, bar.time
     name = leg.id
     if not rules.four_swings:
         against = trend.side == -side
@@ -119,7 +119,7 @@ def broken(
     trend.id = name
     trend.at = bar.time
     trend.start = start
-    trend.start_at = leg.far_at
+    trend.start_at = start_at
     trend.end = end
     trend.impulse = side
     trend.armed = 1
