@@ -10,18 +10,18 @@ from bus_schemas.decider import Decider, Keyed
 from bus_schemas.envelope import Event, Output
 from bus_schemas.errors import ConfigurationError, DecisionError
 from bus_schemas.events import Assessment, Candle, Gap, Millis, Signal, SymbolHalted
-from bus_schemas.settings.strategy import StrategySettings
+from bus_schemas.settings.strategy import StrategySettings, ZoneKind
 from bus_schemas.timeframes import length
 from bus_schemas.topology import Stream
 from strategy.aggregate import Bar, Forming, pass_by, take
 from strategy.case import Case
-from strategy.frame import Frames
+from strategy.frame import Frame, Frames
 from strategy.plan import Plan
 from strategy.playbook import assess
 from strategy.rules import bias_rules, decision_rules, digest
 from strategy.signal_ids import signal_id
 from strategy.smc.rules import names
-from strategy.view import View
+from strategy.view import Area, View
 
 MOST = 1e15
 """Largest price and volume of a candle. Sums and ranges of such stay finite, which JSON state must be."""
@@ -176,7 +176,7 @@ class StrategyDecider(Decider):
             )
         )
         if verdict.plan is not None:
-            verdict.plan.area.source.used = 1
+            _spend(frame, verdict.plan.area)
         return Assessment(
             time=cause.time,
             symbol=cause.symbol,
@@ -217,3 +217,12 @@ def _check_prices(candle: Candle) -> None:
             f"{candle.symbol}: candle at {candle.open_time} is impossible: open {candle.open},"
             f" high {high}, low {low}, close {candle.close}, volume {candle.volume}"
         )
+
+
+def _spend(frame: Frame, area: Area) -> None:
+    """One signal from a place: internal and swing structure may both have made a block of one candle."""
+    area.source.used = 1
+    if area.kind is ZoneKind.ORDER_BLOCK:
+        for zone in frame.state.blocks_up if area.side > 0 else frame.state.blocks_down:
+            if zone.at == area.at:
+                zone.used = 1

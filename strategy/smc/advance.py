@@ -217,17 +217,24 @@ def _confirm(state: State, bar: Candle, rules: Rules, out: Out) -> None:
 def _internal(state: State, side: int, bar: Candle, rules: Rules, out: Out) -> None:
     known, frame, slots, atr = state.internal, state.window, state.slots, state.averages.atr
     extended = known.side == side
+    last, last_level = (known.high_id, known.high) if side > 0 else (known.low_id, known.low)
+    if extended:
+        last = 0
     if not pivots.take(known, side, INTERNAL, slots, frame, bar, rules.internal_length, rules, out):
         return
     if side > 0:
         name, at, level = known.high_id, known.high_at, known.high
         structure.begin(state.internal_up, 1, name, at, level, frame, slots, bar, rules)
-        liquidity.pivot(state.highs, state.highs_book, 1, name, at, level, atr, bar, rules, out)
+        liquidity.pivot(
+            state.highs, state.highs_book, 1, name, at, level, last, last_level, atr, bar, rules, out
+        )
         inducement.found(state.blocks_down, state.blocks_down_book, -1, name, at, level, out)
     else:
         name, at, level = known.low_id, known.low_at, known.low
         structure.begin(state.internal_down, -1, name, at, level, frame, slots, bar, rules)
-        liquidity.pivot(state.lows, state.lows_book, -1, name, at, level, atr, bar, rules, out)
+        liquidity.pivot(
+            state.lows, state.lows_book, -1, name, at, level, last, last_level, atr, bar, rules, out
+        )
         inducement.found(state.blocks_up, state.blocks_up_book, 1, name, at, level, out)
     if rules.four_swings:
         four_swings.take(

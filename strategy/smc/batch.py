@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
+try:
+    import numba  # noqa: F401
+    import numpy as np
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is missing: this needs the extra, pip install 'causeway[batch]'", name=missing.name
+    ) from None
 from numpy.typing import ArrayLike, NDArray
 
 from strategy.smc.candle import LATEST, MOST, BadCandle, Candle, fault
 from strategy.smc.compiled import EVENT, OUT, ROWS, kernel, room
+from strategy.smc.engine import belonging, started
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import KINDS, scopes
 from strategy.smc.params import Parameters
 from strategy.smc.records import from_record, rules_record, to_record
 from strategy.smc.rules import Rules, names, rules
-from strategy.smc.state import State, fresh
+from strategy.smc.state import State
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +52,7 @@ def scan(
         ConfigurationError: unknown timeframe or time zone.
     """
     limits, columns, times = _checked(-1, open, high, low, close, volume, time, params)
-    return _found(to_record(fresh(limits.mask, limits.sessions)), limits, columns, times)
+    return _found(to_record(started(limits)), limits, columns, times)
 
 
 def scan_on(
@@ -65,7 +72,7 @@ def scan_on(
     """
     last = -1 if state is None else state.window.time
     limits, columns, times = _checked(last, open, high, low, close, volume, time, params)
-    record = to_record(fresh(limits.mask, limits.sessions) if state is None else state)
+    record = to_record(started(limits) if state is None else belonging(state, limits))
     found = _found(record, limits, columns, times)
     return found, from_record(record, limits)
 
@@ -81,7 +88,7 @@ def _checked(
     params: Parameters | None,
 ) -> tuple[Rules, list[Floats], NDArray[np.int64]]:
     limits = rules(Parameters() if params is None else params)
-    columns = [np.ascontiguousarray(column, dtype=np.float64) for column in (open, high, low, close, volume)]
+    columns = [_column(column) for column in (open, high, low, close, volume)]
     times = _milliseconds(time)
     if any(column.shape != times.shape or column.ndim != 1 for column in columns):
         shapes = ", ".join(str(column.shape) for column in [*columns, times])
@@ -107,13 +114,26 @@ def _found(state: Any, limits: Rules, columns: list[Floats], times: NDArray[np.i
             return found[:filled].view(EVENT)
 
 
+def _column(values: ArrayLike) -> Floats:
+    """Plain and writable: numba compiles anew for memory that is not."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise BadCandle("a masked array may lack values; fill or leave out what is masked")
+    return np.require(values, np.float64, ["C", "W"])
+
+
 def _milliseconds(time: ArrayLike) -> NDArray[np.int64]:
     times = np.asarray(time)
+    if not times.size:
+        return np.zeros(times.shape, np.int64)
     if times.dtype.kind == "M":
-        times = times.astype("datetime64[ms]")
+        whole = times.astype("datetime64[ms]")
+        if ((whole != times) & ~np.isnat(times)).any():
+            raise BadCandle("time has parts of a millisecond")
+        times = whole.astype(np.int64)
     elif times.dtype.kind not in "iu":
-        raise BadCandle(f"time must be whole milliseconds UTC or datetime64, not {times.dtype}")
-    return np.ascontiguousarray(times).astype(np.int64)
+        hint = "; leave out the time zone" if times.dtype.kind == "O" else ""
+        raise BadCandle(f"time must be whole milliseconds UTC or datetime64, not {times.dtype}{hint}")
+    return np.require(times, np.int64, ["C", "W"])
 
 
 def _check(columns: list[Floats], times: NDArray[np.int64], length: int, last: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from math import inf
+from typing import Any
 
 import msgspec
 
@@ -36,6 +38,27 @@ class Candle(msgspec.Struct, gc=False):
 class BadCandle(DataError):
     """A candle that cannot be, or that comes at the wrong time. The engine is as it was before; the caller
     mends the data or leaves the candle out."""
+
+
+def plain(candle: Candle) -> Candle:
+    """The candle with an int and floats in it, whatever numbers it was made of.
+
+    Raises:
+        BadCandle: a field is no number.
+    """
+    first, high, low, close = candle.open, candle.high, candle.low, candle.close
+    if (
+        type(first) is type(high) is type(low) is type(close) is type(candle.volume) is float
+        and type(candle.time) is int
+    ):
+        return candle
+    prices: tuple[Any, ...] = (first, high, low, close, candle.volume)
+    if any(isinstance(price, str | bytes) for price in prices):
+        raise BadCandle(f"a candle of numbers is needed, not {candle}")
+    try:
+        return Candle(operator.index(candle.time), *map(float, prices))
+    except (TypeError, ValueError, OverflowError):
+        raise BadCandle(f"a candle of numbers is needed, not {candle}") from None
 
 
 def sound(candle: Candle, length: int, last: int) -> bool:

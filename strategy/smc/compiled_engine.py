@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from strategy.smc.candle import BadCandle, Candle, fault, sound
+from strategy.smc.candle import BadCandle, Candle, fault, plain, sound
 from strategy.smc.compiled import EVENT, OUT, kernel, room
 from strategy.smc.engine import SmcEngine
 from strategy.smc.events import StructureEvent
@@ -60,6 +60,7 @@ class CompiledEngine:
         Raises:
             BadCandle: it cannot be, or is not after the last one. The engine is as it was before.
         """
+        candle = plain(candle)
         if not sound(candle, self._rules.length, self._last):
             raise BadCandle(fault(candle, self._rules.length, self._last))
         self._last = self._time[0] = candle.time

@@ -8,7 +8,7 @@ import msgspec
 
 from bus_schemas.errors import ConfigurationError
 from strategy.smc.advance import advance
-from strategy.smc.candle import BadCandle, Candle, fault, sound
+from strategy.smc.candle import BadCandle, Candle, fault, plain, sound
 from strategy.smc.events import StructureEvent
 from strategy.smc.kinds import scopes
 from strategy.smc.memory import Out
@@ -20,6 +20,22 @@ _compiled = lru_cache(maxsize=64)(rules)
 _json = msgspec.json.Decoder(State)
 
 
+def started(limits: Rules) -> State:
+    """The state before the first candle."""
+    return fresh(limits.made_for, limits.mask, limits.sessions)
+
+
+def belonging(state: State, limits: Rules) -> State:
+    """The state, if these parameters made it.
+
+    Raises:
+        ConfigurationError: others did.
+    """
+    if state.window.made_for != limits.made_for:
+        raise ConfigurationError("the state was made with other parameters of the engine")
+    return state
+
+
 class SmcEngine:
     """Incremental Smart Money Concepts: constant work and memory for each candle, nothing ever repainted.
 
@@ -28,8 +44,7 @@ class SmcEngine:
         state: a state of the same parameters, to go on from; it is not copied.
 
     Raises:
-        ConfigurationError: unknown timeframe or time zone, or a state that other parameters made, as far as
-            its shape tells.
+        ConfigurationError: unknown timeframe or time zone, or a state of other parameters.
     """
 
     __slots__ = ("_out", "_rules", "params", "state")
@@ -38,9 +53,7 @@ class SmcEngine:
         self.params = Parameters() if params is None else params
         self._rules: Rules = _compiled(self.params)
         limits = self._rules
-        self.state = fresh(limits.mask, limits.sessions) if state is None else state
-        if (len(self.state.slots), len(self.state.kills)) != (limits.mask + 1, limits.sessions):
-            raise ConfigurationError("the state was made with other parameters: window or sessions differ")
+        self.state = started(limits) if state is None else belonging(state, limits)
         self._out = Out(scopes(names(self.params)))
 
     def update(self, candle: Candle) -> list[StructureEvent]:
@@ -50,6 +63,7 @@ class SmcEngine:
             BadCandle: it cannot be, or is not after the last one. The engine is as it was before.
         """
         state, limits, out = self.state, self._rules, self._out
+        candle = plain(candle)
         if not sound(candle, limits.length, state.window.time):
             raise BadCandle(fault(candle, limits.length, state.window.time))
         out.begin(candle.time)

@@ -2,7 +2,8 @@
 
 For an impulse upwards from 100 to 200 the entry lies from 138 down to 121: 0.62 to 0.79 of the way back. It
 becomes known when price gets there, and again after the impulse has gone on to a new extreme. A bar that
-makes the extreme counts only by its close: nobody knows whether its low came before.
+makes the extreme counts only by its close: nobody knows whether its low came before. A bar that goes back
+beyond the start ends the impulse, and is no retrace.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ def advance(trend: Trend, scope: int, bar: Candle, rules: Rules, out: Out) -> No
         retrace = bar.close
     size = trend.end - trend.start
     near = trend.end - rules.ote_from * size
-    if trend.armed != 0 and (retrace - near) * side <= 0:
+    over = (behind - trend.start) * side < 0
+    if not over and trend.armed != 0 and (retrace - near) * side <= 0:
         trend.armed = 0
         far = trend.end - rules.ote_to * size
         top, bottom = (near, far) if side > 0 else (far, near)
         depth = (trend.end - retrace) / size if size != 0.0 else 0.0
         emit(out, OTE, scope, side, bar.time, (near + far) / 2, top, bottom, depth, trend.id, 0, 0)
-    if (behind - trend.start) * side < 0:
+    if over:
         trend.impulse = 0
     watch(trend, rules)
 

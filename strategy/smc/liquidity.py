@@ -22,12 +22,21 @@ def pivot(
     name: int,
     at: int,
     level: float,
+    last: int,
+    last_level: float,
     atr: float,
     bar: Candle,
     rules: Rules,
     out: Out,
 ) -> None:
-    """A new internal pivot: joins an untouched level or pool within the tolerance, else is a level itself."""
+    """A new internal pivot: a level, or one of equal highs or lows.
+
+    It joins an untouched pivot or pool within the tolerance. Where there is none but the pivot before lies
+    within it, which this one then has gone beyond, the two are a pool all the same.
+
+    Args:
+        last, last_level: the pivot before on this side, id 0 if this one only extends it.
+    """
     tolerance = rules.pool_atr * atr
     for index in range(book.count - 1, -1, -1):
         zone = zones[index]
@@ -43,15 +52,19 @@ def pivot(
         zone.next = top if side > 0 else bottom
         zone.kind += 1
         kind = POOL if zone.scope == INTERNAL else POOL_GROWN
-        made = emit(
-            out, kind, EQUALS, side, at, zone.next, top, bottom, float(zone.kind), name, zone.id, zone.on
-        )
+        made = emit(out, kind, EQUALS, side, at, zone.next, top, bottom, float(zone.kind), name, zone.id, 0)
         if kind == POOL:
             zone.id = made
             zone.scope = EQUALS
         books.settle(zones, book, 0, -side)
         return
-    level_at(zones, book, side, INTERNAL, name, at, level, bar, rules, out)
+    if last != 0 and abs(level - last_level) <= tolerance:
+        top, bottom = max(level, last_level), min(level, last_level)
+        edge = top if side > 0 else bottom
+        made = emit(out, POOL, EQUALS, side, at, edge, top, bottom, 2.0, name, last, 0)
+        level_at(zones, book, side, EQUALS, made, at, top, bottom, 2, bar, rules, out)
+    else:
+        level_at(zones, book, side, INTERNAL, name, at, level, level, 1, bar, rules, out)
 
 
 def level_at(
@@ -61,7 +74,9 @@ def level_at(
     scope: int,
     name: int,
     at: int,
-    level: float,
+    top: float,
+    bottom: float,
+    pivots: int,
     bar: Candle,
     rules: Rules,
     out: Out,
@@ -79,12 +94,14 @@ def level_at(
         books.expire(zones, book, oldest, out)
     zone = add(zones, book)
     zone.id = name
-    zone.kind = 1
+    zone.kind = pivots
     zone.scope = scope
     zone.side = side
     zone.at = at
     zone.since = bar.time
-    zone.top = zone.bottom = zone.next = level
+    zone.top = top
+    zone.bottom = bottom
+    zone.next = top if side > 0 else bottom
     books.placed(zones, book, -side)
 
 
@@ -105,8 +122,8 @@ def renew(
     """The high and low of a new day, week, month or session, in place of the untouched ones before."""
     _forget(highs, highs_book, 1, scope)
     _forget(lows, lows_book, -1, scope)
-    level_at(highs, highs_book, 1, scope, name, at, high, bar, rules, out)
-    level_at(lows, lows_book, -1, scope, name, at, low, bar, rules, out)
+    level_at(highs, highs_book, 1, scope, name, at, high, high, 1, bar, rules, out)
+    level_at(lows, lows_book, -1, scope, name, at, low, low, 1, bar, rules, out)
 
 
 def _forget(zones: list[Zone], book: Book, side: int, scope: int) -> None:

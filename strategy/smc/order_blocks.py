@@ -39,8 +39,8 @@ def found(
     rules: Rules,
     out: Out,
 ) -> None:
-    """Add the block of a break. A candle that is a living block already, or that the bar closed beyond, is
-    not.
+    """Add the block of a break. A candle that is a living block of this scope already, or that the bar
+    closed beyond, is not.
 
     Args:
         broken: the break that it stands on.
@@ -57,7 +57,7 @@ def found(
     if at == 0 or (bar.close - far) * side < 0:
         return
     for index in range(book.count):
-        if zones[index].at == at:
+        if zones[index].at == at and zones[index].scope == scope:
             return
     books.make_room(zones, book, rules.zones_kept, out)
     name = emit(

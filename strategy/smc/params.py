@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from bus_schemas.errors import ConfigurationError
+from strategy.smc.kinds import SCOPES
 
 MOST_KEPT = 256
 MOST_SESSIONS = 16
@@ -216,6 +217,8 @@ def _session_faults(params: Parameters) -> list[str]:
     for session in params.sessions:
         if not session.name or not isinstance(session.name, str):
             faults.append("a session needs a name")
+        elif session.name in SCOPES or not session.name.isprintable():
+            faults.append(f"a session cannot be named {session.name!r}")
         try:
             if minutes(session.start) == minutes(session.end):
                 faults.append(f"session {session.name!r} is empty: it starts and ends at {session.start}")

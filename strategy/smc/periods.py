@@ -1,6 +1,7 @@
 """Highs and lows of the previous day, week (from Monday) and month, in UTC.
 
-They roll exactly at the boundary: the candle that ends the day makes its high and low known. A day of which
+They roll exactly at the boundary: the candle that ends the day makes its high and low known, and liquidity. A
+day whose end was not seen becomes known late, and is no liquidity: nobody knows what took it. A day of which
 too few candles were seen gives none.
 """
 
@@ -111,6 +112,8 @@ def _finish(
         out, PREVIOUS, scope, 0, period.start, (high + low) / 2, high, low, coverage, period.last, 0, 0
     )
     period.last = name
+    if bar.time >= period.end:
+        return
     liquidity.renew(highs, highs_book, lows, lows_book, scope, name, period.start, high, low, bar, rules, out)
 
 

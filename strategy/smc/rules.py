@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 from bus_schemas.timeframes import HOUR, MINUTE, length
@@ -13,6 +15,7 @@ class Rules(msgspec.Struct, frozen=True):
     """Numbers of one set of parameters.
 
     Attributes:
+        made_for: a number that differs where the parameters do; a state goes on only with its own.
         length: milliseconds of a candle.
         mask: size of the window of candles, a power of two, less one.
         internal_before, swing_before: candles before a pivot that it must exceed.
@@ -23,6 +26,7 @@ class Rules(msgspec.Struct, frozen=True):
         clock_times, clock_offsets: from which moment on it has which distance to UTC, in milliseconds.
     """
 
+    made_for: int
     length: int
     mask: int
     internal_length: int
@@ -84,7 +88,8 @@ def rules(params: Parameters) -> Rules:
     def first(pivot_length: int) -> int:
         return 2 * pivot_length - 1 if params.reference_pivots else pivot_length
 
-    return Rules(
+    numbers = Rules(
+        made_for=0,
         length=milliseconds,
         mask=window - 1,
         internal_length=params.internal_length,
@@ -128,6 +133,8 @@ def rules(params: Parameters) -> Rules:
         zones_kept=params.zones_kept,
         levels_kept=params.levels_kept,
     )
+    digest = hashlib.blake2b(msgspec.json.encode((names(params), numbers)), digest_size=6).digest()
+    return msgspec.structs.replace(numbers, made_for=int.from_bytes(digest))
 
 
 def names(params: Parameters) -> tuple[str, ...]:

@@ -41,12 +41,14 @@ class Window:
     """The newest candles, numbered from the last start or hole in the data.
 
     Attributes:
+        made_for: the parameters that the state belongs to, as `Rules.made_for`.
         count: candles taken since; the newest has the number `count - 1`.
         time: open time of the newest candle ever.
         resumed: open time of the first candle after the last hole.
         down_*, up_*: the newest candle that closed below, above its open.
     """
 
+    made_for: int = 0
     count: int = 0
     time: int = -1
     resumed: int = 0
@@ -360,14 +362,16 @@ class State(msgspec.Struct):
     clock: Clock = _field(Clock)
 
 
-def fresh(mask: int, sessions: int) -> State:
+def fresh(made_for: int, mask: int, sessions: int) -> State:
     """Nothing known: the state before the first candle.
 
     Args:
+        made_for: the parameters, as a number.
         mask: size of the window less one.
         sessions: how many.
     """
     return State(
+        window=Window(made_for=made_for),
         slots=[Slot() for _ in range(mask + 1)],
         internal_turns=[Turn() for _ in range(4)],
         swing_turns=[Turn() for _ in range(4)],

@@ -87,6 +87,12 @@ class History:
         """The extreme of a bar in a direction."""
         return self.bars[index].high if side > 0 else self.bars[index].low
 
+    def before(self, event: StructureEvent) -> StructureEvent | None:
+        """The pivot before this one, of the same scope and side, as it was known last."""
+        found = self.pivots(event.scope, event.direction)
+        index = found.index(event)
+        return found[index - 1] if index else None
+
     def pivots(self, scope: str, side: int = 0) -> list[StructureEvent]:
         """Pivots as they became known; an extended one once more."""
         found = self.of("pivot", "pivot_extended", scope=scope)

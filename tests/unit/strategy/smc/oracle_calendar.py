@@ -51,6 +51,11 @@ def periods(h: History, scope: str) -> Iterator[Fact]:
         before = h.id_of("previous", index, 0, scope, at=start)
 
 
+def ended(event: StructureEvent) -> bool:
+    """Whether a period was told in time, by a candle of its own: a late one leaves no levels."""
+    return event.known_at < _span(event.at, event.scope)[1]
+
+
 def _minutes(text: str) -> int:
     return int(text[:-3]) * 60 + int(text[-2:])
 

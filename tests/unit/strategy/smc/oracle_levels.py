@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from strategy.smc import StructureEvent
 from tests.unit.strategy.smc.history import Fact, History
-from tests.unit.strategy.smc.oracle_calendar import counts
+from tests.unit.strategy.smc.oracle_calendar import counts, ended
 
 
 @dataclass
@@ -54,10 +54,14 @@ def levels(h: History) -> Iterator[Fact]:
             for event in by_bar.get(bar.time, ()):
                 if event.scope == "internal" and event.direction == side:
                     yield from _pivot(h, live, event, side, index)
-                elif event.kind == "previous" or (event.kind == "session_closed" and counts(h, event)):
+                elif ended(event) if event.kind == "previous" else _of_session(h, event):
                     price = event.top if side > 0 else event.bottom
                     live[:] = [one for one in live if one.scope != event.scope or one.beyond]
                     yield from _add(h, live, event, event.scope, side, price)
+
+
+def _of_session(h: History, event: StructureEvent) -> bool:
+    return event.kind == "session_closed" and counts(h, event)
 
 
 def _meet(h: History, level: Level, index: int) -> Fact | None:
@@ -102,6 +106,16 @@ def _pivot(h: History, live: list[Level], event: StructureEvent, side: int, inde
         if kind == "pool":
             level.scope, level.id = "pool", h.id_of("pool", index, side, "pool")
         yield Fact(event.known_at, kind, *where)
+        return
+    before = h.before(event)
+    if event.kind == "pivot" and before and abs(before.level - event.level) <= tolerance:
+        top, bottom = max(before.level, event.level), min(before.level, event.level)
+        price = top if side > 0 else bottom
+        where = ("pool", side, event.at, price, top, bottom, 2, (event.id, before.id))
+        yield Fact(event.known_at, "pool", *where)
+        yield from _add(h, live, event, "pool", side, price)
+        live[-1].id = h.id_of("pool", index, side, "pool")
+        live[-1].top, live[-1].bottom, live[-1].pivots = top, bottom, 2
         return
     yield from _add(h, live, event, "internal", side, event.level)
 

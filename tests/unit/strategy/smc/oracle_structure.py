@@ -136,7 +136,8 @@ def entries(h: History, found: list[Break]) -> Iterator[Fact]:
                 end, armed, back = h.ahead(index, side), True, bar.close
             size = end - b.start
             near, far = end - h.params.ote_from * size, end - h.params.ote_to * size
-            if armed and (back - near) * side <= 0:
+            over = (h.ahead(index, -side) - b.start) * side < 0
+            if not over and armed and (back - near) * side <= 0:
                 armed = False
                 depth = (end - back) / size if size else 0.0
                 top, bottom = max(near, far), min(near, far)
@@ -144,5 +145,5 @@ def entries(h: History, found: list[Break]) -> Iterator[Fact]:
                 yield Fact(
                     known, "ote", b.scope, side, known, (near + far) / 2, top, bottom, depth, (b.name,)
                 )
-            if (h.ahead(index, -side) - b.start) * side < 0:
+            if over:
                 break

@@ -124,8 +124,8 @@ def blocks(h: History, side: int, found: list[Break]) -> tuple[list[Zone], list[
         if h.params.block_zone is BlockZone.BODY:
             top, bottom = max(candle.open, candle.close), min(candle.open, candle.close)
         zone = Zone(-1, b.scope, side, b.index, candle.time, top, bottom)
-        living = (z.at for z in zones if z.ends > b.index and z.lost == NEVER)
-        if (h.bars[b.index].close - zone.far) * side < 0 or zone.at in living:
+        living = ((z.at, z.scope) for z in zones if z.ends > b.index and z.lost == NEVER)
+        if (h.bars[b.index].close - zone.far) * side < 0 or (zone.at, zone.scope) in living:
             continue
         facts += _expire(h, zones, b.index)
         zone.id = h.id_of("block", b.index, side, b.scope)

@@ -210,7 +210,7 @@ def test_a_sweep_is_back_inside_within_so_many_candles(
 
 
 @SIDES
-@pytest.mark.parametrize(("second", "pooled"), [(10.0, True), (10.5, True), (10.6, False), (9.9, False)])
+@pytest.mark.parametrize(("second", "pooled"), [(10.0, True), (10.5, True), (10.6, False), (9.9, True), (9.4, False)])
 def test_lows_within_the_tolerance_are_a_pool(side: int, second: float, pooled: bool) -> None:
     rows: list[Row] = [
         (14, 15, 12, 13), (13, 14, 10, 12), (12, 14, 11, 13), (13, 15, 12, 13), (13, 14, second, 13),
@@ -219,7 +219,7 @@ def test_lows_within_the_tolerance_are_a_pool(side: int, second: float, pooled: 
     said = say(side, rows, pool_atr=0.1)
     found = [e for e in said if e.kind == "pool" and side * e.direction == -1]
     lows = [e for e in said if e.kind == "pivot" and side * e.direction == -1]
-    pool = ((lows[1].id, lows[0].id), 2.0, 10.0)
+    pool = ((lows[1].id, lows[0].id), 2.0, min(10.0, second))
     assert [(e.on, e.value, side * e.level) for e in found] == ([pool] if pooled else [])
     swept = [e.on for e in said if e.kind == "swept" and e.on == (lows[0].id,)]
     assert len(swept) == (second < 10.0), "who goes beyond a level does not join it"
