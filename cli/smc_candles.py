@@ -153,7 +153,12 @@ def usual_distance(times: Sequence[int]) -> int | None:
 
 def shown(path: Path) -> str:
     """The path as it can be printed anywhere."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(path))
+    return printable(str(path))
+
+
+def printable(text: str) -> str:
+    """The text with whatever does not print, such as a control character, written as an escape."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _name_of(span: int) -> str | None:

@@ -88,12 +88,12 @@ def _break_said(view: View, name: str, event: StructureEvent) -> str:
 
 
 def pivots(view: View, scope: str) -> Layer:
-    """A mark at the bar where a pivot lies, and a thread to the moment by which it was known."""
+    """A hollow mark at the bar where a pivot lies, and a thread to a solid one at the moment by which it was
+    known."""
     swing, name = scope == "swing", f"Pivots, {scope}"
-    marks, threads, symbols = Marks(), Path(), []
-    for event in view.events:
-        if event.kind not in ("pivot", "pivot_extended") or event.scope != scope or event.at < view.start:
-            continue
+    places, marks, threads, symbols = Marks(), Marks(), Path(), {1: "triangle-down", -1: "triangle-up"}
+    found = [e for e in view.events if e.kind in ("pivot", "pivot_extended") and e.scope == scope]
+    for event in found:
         at, known = view.middle(event.at), view.close(event.known_at)
         later = view.story.extended.get(event.id)
         said = (
@@ -101,24 +101,25 @@ def pivots(view: View, scope: str) -> Layer:
             f"lies {when(event.at)}<br>known {_known(view, event)}"
             + (f"<br>extended {when(later + view.length)}" if later else "")
         )
-        marks.add(at, event.level, said)
-        symbols.append(
-            ("triangle-down" if event.direction > 0 else "triangle-up") + ("-open" if later else "")
-        )
+        marks.add(known, event.level, said)
+        if event.at >= view.start:
+            places.add(at, event.level, said)
         threads.add([at, known], [event.level] * 2, said)
-    colour = "#c026d3" if swing else "#8a8f98"
-    thread = {"color": colour + "70", "width": 1, "dash": "dot"}
+    colour, size = ("#c026d3", 9) if swing else ("#8a8f98", 5)
+    line = {"color": colour + "90", "width": 1, "dash": "dot"}
+    known_marks = {"symbol": [symbols[e.direction] for e in found], "size": size, "color": colour}
+    hollow = {"symbol": "circle-open", "size": size - 1, "color": colour, "line": {"width": 1}}
     return frozenset({"pivot", "pivot_extended"}), one_entry(
         [
-            shape(marks, name, False)
-            | {"mode": "markers", "marker": {"symbol": symbols, "size": 10 if swing else 6, "color": colour}},
-            shape(threads, name, False) | {"mode": "lines", "line": thread, "hoverinfo": "skip"},
+            shape(threads, name, False) | {"mode": "lines", "line": line, "hoverinfo": "skip"},
+            shape(places, name, False) | {"mode": "markers", "marker": hollow},
+            shape(marks, name, False) | {"mode": "markers", "marker": known_marks},
         ]
     )
 
 
 def sweeps(view: View) -> Layer:
-    """A cross where price went beyond, and a line at the level that it took."""
+    """A cross at the close that was back inside, and a line at the level that was taken."""
     marks, lines = Marks(), Path()
     for event in view.events:
         if event.kind != "swept":
@@ -127,13 +128,14 @@ def sweeps(view: View) -> Layer:
         said = (
             f"<b>sweep</b> of {'highs' if event.direction < 0 else 'lows'}, {source_of(event.scope)} "
             f"{view.price(event.level)}<br>as far as {view.price(beyond)}, {event.value:.2f} ATR beyond"
-            f"<br>known {_known(view, event)}"
+            f"<br>beyond from {when(event.at)}<br>known {_known(view, event)}"
         )
-        bar = view.middle(event.at)
-        marks.add(bar, beyond, said)
-        lines.add([view.middle(view.story.places.get(event.on[0], event.at)), bar], [event.level] * 2, said)
+        known = view.close(event.known_at)
+        marks.add(known, event.level, said)
+        left = view.middle(view.story.places.get(event.on[0], event.at))
+        lines.add([left, known], [event.level] * 2, said)
     colour = "#d97706"
-    marker = {"symbol": "x-thin", "size": 8, "color": colour, "line": {"width": 2, "color": colour}}
+    marker = {"symbol": "x-thin", "size": 7, "color": colour, "line": {"width": 1.6, "color": colour}}
     line = {"color": colour + "60", "width": 1, "dash": "dot"}
     return frozenset({"swept"}), one_entry(
         [

@@ -13,10 +13,12 @@ import msgspec
 from strategy.smc import Parameters, StructureEvent
 from strategy.smc.rules import names
 
-GAP, BLOCK, BREAKER, INVERTED, POOL, PERIOD, SESSION, INDUCEMENT = (
-    "gap", "block", "breaker", "inverted", "pool", "period", "session", "inducement",
+GAP, BLOCK, BREAKER, INVERTED, POOL, PERIOD, SESSION, INDUCEMENT, RANGE, ENTRY = (
+    "gap", "block", "breaker", "inverted", "pool", "period", "session", "inducement", "range", "entry",
 )  # fmt: skip
-"""Sorts of spans. A `breaker` is a mitigation block as well; an `inverted` is a gap that changed sides."""
+"""Sorts of spans. A `breaker` is a mitigation block as well; an `inverted` is a gap that changed sides; a
+`range` is the dealing range as one event told it, until the next did; an `entry` is an optimal trade entry,
+until the next one or break of its scope."""
 
 _BEGINS: Final = {
     "fvg": GAP,
@@ -35,6 +37,7 @@ _ENDS: Final = frozenset(
 _STEPS: Final = frozenset({"fvg_touched", "fvg_half_filled", "block_mitigated", "flip_retested"})
 _PLACES: Final = frozenset({"pivot", "pivot_extended", "pool", "previous", "session_closed", "choch"})
 _LEVELS: Final = frozenset({PERIOD, SESSION})
+_RANGES: Final = frozenset({"dealing_range", "premium", "discount", "equilibrium"})
 
 
 class Span(msgspec.Struct):
@@ -89,7 +92,7 @@ class Story:
         self.places: dict[int, int] = {}
         self.extended: dict[int, int] = {}
         self._live: dict[tuple[int, int], Span] = {}
-        self._newest: dict[tuple[str, int], int] = {}
+        self._newest: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._resumed = 0
         self._kept = 0
 
@@ -115,6 +118,12 @@ class Story:
             self._begin(event)
         elif kind in ("previous", "session_closed"):
             self._levels(event)
+        elif kind in _RANGES:
+            self._renew(RANGE, event, 0, event.top, event.bottom, event.level)
+        elif kind == "ote":
+            self._renew(ENTRY, event, 0, event.top, event.bottom, event.level)
+        elif kind in ("bos", "choch"):
+            self._close(self._newest.get((ENTRY, event.scope, 0), (0, 0)), event)
 
     def forget(self, before: int) -> None:
         """Drop spans that ended before a bar; cheap enough for every bar."""
@@ -142,11 +151,15 @@ class Story:
         if late or event.value < self._coverage:
             return
         for side, level in ((1, event.top), (-1, event.bottom)):
-            before = self._live.get((self._newest.get((event.scope, side), 0), side))
-            if before is not None:
-                self._close((before.id, side), event, "replaced")
-            self._open(event.id, PERIOD if period else SESSION, event, side, level, level, level)
-            self._newest[event.scope, side] = event.id
+            self._renew(PERIOD if period else SESSION, event, side, level, level, level)
+
+    def _renew(
+        self, sort: str, event: StructureEvent, side: int, top: float, bottom: float, level: float
+    ) -> None:
+        """Open a span in place of the one of its sort, scope and side, if that still lives."""
+        self._close(self._newest.get((sort, event.scope, side), (0, 0)), event, "replaced")
+        self._open(event.id, sort, event, side or event.direction, top, bottom, level)
+        self._newest[sort, event.scope, side] = (event.id, side)
 
     def _step(self, event: StructureEvent) -> None:
         span = self._live.get((event.on[0], 0))

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bus_schemas.timeframes import iso, length
+from cli.smc_candles import printable
 from cli.smc_story import BLOCK, BREAKER, GAP, INVERTED, Span, Story
 from cli.smc_view import price, when, word
 from strategy.smc import Candle, Parameters, SmcEngine, StructureEvent
@@ -121,7 +122,7 @@ def _facts(engine: SmcEngine, tally: Tally, close: float) -> Iterator[tuple[str,
         yield "dealing range", f"{span}: the price is at {share:.0%}, in {part}"
     opened = [name for name, kill in zip(names(engine.params), state.kills, strict=True) if kill.id]
     if opened:
-        yield "session", ", ".join(opened)
+        yield "session", printable(", ".join(opened))
 
 
 def _trend(side: int, newest: StructureEvent | None, close: float) -> str:
@@ -199,7 +200,7 @@ def _level_rows(engine: SmcEngine) -> Iterator[Row]:
 def _level(scope: str, side: str, zone: Zone) -> str:
     if scope == "pool":
         return f"{zone.kind} equal {side}s"
-    session = scope.replace("_", " ") + " "
+    session = printable(scope.replace("_", " ")) + " "
     return f"{_LEVELS.get(scope, session)}{side}"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from bus_schemas.timeframes import iso
+from cli.smc_candles import printable
 from cli.smc_story import Story
 from strategy.smc import Candle, StructureEvent
 
@@ -21,6 +22,9 @@ Trace = dict[str, Any]
 
 Layer = tuple[frozenset[str], list[Trace]]
 """The kinds of events that it shows, and its traces, one of them with the entry in the legend."""
+
+MOST_LETTERS = 40
+"""Of a session's name in a label."""
 
 UP, DOWN = "#1f9d87", "#e5534b"
 """Colours that can be read on white and on black."""
@@ -150,7 +154,13 @@ def one_entry(traces: list[Trace]) -> list[Trace]:
 def source_of(scope: str) -> str:
     """What kind of level a scope is, in words."""
     return {"internal": "internal pivot", "pool": "equal", "day": "previous day", "week": "previous week",
-            "month": "previous month"}.get(scope, escape(scope.replace("_", " ")))  # fmt: skip
+            "month": "previous month"}.get(scope, safe(scope.replace("_", " ")))  # fmt: skip
+
+
+def safe(name: str) -> str:
+    """A user's name as it can stand in a label: short, no markup, nothing that cannot be printed."""
+    short = name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
+    return escape(printable(short))
 
 
 def word(side: int) -> str:

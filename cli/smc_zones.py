@@ -5,12 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from cli.smc_story import BLOCK, BREAKER, GAP, INDUCEMENT, INVERTED, PERIOD, POOL, SESSION, Span
-from cli.smc_view import DOWN, UP, Layer, Marks, Path, View, one_entry, shape, source_of, when, word, words
+from cli.smc_story import (
+    BLOCK,
+    BREAKER,
+    ENTRY,
+    GAP,
+    INDUCEMENT,
+    INVERTED,
+    PERIOD,
+    POOL,
+    RANGE,
+    SESSION,
+    Span,
+)
+from cli.smc_view import (
+    DOWN,
+    UP,
+    Layer,
+    Marks,
+    Path,
+    View,
+    one_entry,
+    safe,
+    shape,
+    source_of,
+    when,
+    word,
+    words,
+)
 
 
 def zones(view: View) -> list[Layer]:
-    """Gaps, blocks and what they turn into."""
+    """Gaps, blocks and what they turn into, and optimal trade entries."""
     gaps = {"fvg", "fvg_joined", "fvg_touched", "fvg_half_filled", "fvg_filled"}
     inverted = {"fvg_inverted", "flip_retested", "flip_failed"}
     blocks = {"block", "block_mitigated", "block_broken"}
@@ -20,6 +46,7 @@ def zones(view: View) -> list[Layer]:
         _zones(view, INVERTED, "Inverted gaps", "#8c8c2e", "#a3683a", inverted, off=True),
         _zones(view, BLOCK, "Order blocks", "#3b82f6", "#e08a1e", blocks),
         _zones(view, BREAKER, "Breakers, mitigation blocks", "#8b5cf6", "#d6408f", breakers),
+        _zones(view, ENTRY, "Optimal trade entry", "#0e8fae", "#b3561d", {"ote"}, off=True),
     ]
 
 
@@ -83,16 +110,10 @@ def _levels(view: View, sort: str, name: str, colour: str, kinds: set[str], off:
 def _range(view: View) -> Layer:
     """Top, middle and bottom of the dealing range, as they were known when an event told them."""
     kinds = frozenset({"dealing_range", "premium", "discount", "equilibrium"})
-    told = [event for event in view.events if event.kind in kinds]
-    path = Path()
-    for part in ("top", "level", "bottom"):
-        xs, ys = [], []
-        for event, following in zip(told, [*told[1:], None], strict=True):
-            xs += [
-                view.close(event.known_at),
-                view.edge if following is None else view.close(following.known_at),
-            ]
-            ys += [getattr(event, part)] * 2
+    path, told = Path(), list(_visible(view, RANGE))
+    for part in ("top", "level", "bottom") if told else ():
+        xs = [x for span in told for x in _extent(view, span)]
+        ys = [y for span in told for y in [getattr(span, part)] * 2]
         name = {"top": "Top", "level": "Equilibrium", "bottom": "Bottom"}[part]
         path.add(xs, ys, f"{name} of the dealing range")
     line = {"color": "#8a8f98", "width": 1, "dash": "longdash"}
@@ -129,4 +150,4 @@ def _short(span: Span) -> str:
         return f"EQ{side}"
     if span.sort == PERIOD:
         return f"P{span.scope[0].upper()}{side}"
-    return "" if span.sort == INDUCEMENT else f"{escape(span.scope)} {side}"
+    return "" if span.sort == INDUCEMENT else f"{safe(span.scope)} {side}"

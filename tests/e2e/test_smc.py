@@ -195,6 +195,20 @@ def test_the_data_is_never_overwritten(data: Path) -> None:
     assert "--chart would overwrite the data file" in err
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--bars", 1), ("--to", "2024-09-10T00:15"), ("--to", "2024-09-10T15:00"), ("--to", "2024-09-11T01:00"),
+     ("--resample", "1d"), ("--only", "displacement", "--bars", 1)],
+)  # fmt: skip
+def test_a_chart_of_few_candles(data: Path, tmp_path: Path, options: tuple[object, ...]) -> None:
+    pytest.importorskip("plotly", reason="pip install 'causeway[chart]'")
+    out = tmp_path / "chart.html"
+    code, said, err = invoke("smc", "--data", data, "--chart", out, *options)
+    assert (code, err) == (0, "")
+    assert said.startswith(f"{out}: the last ")
+    assert '"type":"candlestick"' in out.read_text()
+
+
 def test_a_chart_without_plotly(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     code, _, err = invoke("smc", "--data", data, "--chart", tmp_path / "chart.html")

@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 import subprocess
+from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bus_schemas.timeframes import MINUTE, iso
@@ -18,7 +20,7 @@ from cli.smc_chart import figure
 from cli.smc_story import Story
 from cli.smc_view import View
 from market_data.files import SAMPLE
-from strategy.smc import Parameters, SmcEngine, StructureEvent
+from strategy.smc import Parameters, Session, SmcEngine, StructureEvent
 from tests.support.shell import invoke
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -27,16 +29,20 @@ LENGTH = 15 * MINUTE
 BARS = 1_500
 
 LEGEND = {
-    "Fair value gaps", "Inverted gaps", "Order blocks", "Breakers, mitigation blocks", "Equal highs and lows",
-    "Previous day, week, month", "Sessions", "Inducement", "Dealing range",
+    "Fair value gaps", "Inverted gaps", "Order blocks", "Breakers, mitigation blocks", "Optimal trade entry",
+    "Equal highs and lows", "Previous day, week, month", "Sessions", "Inducement", "Dealing range",
     "BOS, swing", "CHoCH, swing", "MSS, swing", "Pivots, swing", "BOS, internal", "CHoCH, internal",
     "MSS, internal", "Pivots, internal", "Sweeps",
 }  # fmt: skip
 
 
-def drawn(bars: int, first: int = 0) -> tuple[View, list[dict[str, Any]]]:
-    """A view of so many bars of the sample, and the traces of its chart."""
-    params = Parameters(timeframe="15m", swing_length=20)
+SPANS = sorted(LEGEND - {name for name in LEGEND if name.endswith(("swing", "internal"))} - {"Sweeps"})
+"""Layers of what lasts: zones and levels."""
+
+
+def drawn(bars: int, first: int = 0, **options: Any) -> tuple[View, list[dict[str, Any]]]:
+    """A view of so many bars of the sample but the first ones, and the traces of its chart."""
+    params = Parameters(timeframe="15m", swing_length=20, **options)
     engine, story, events = SmcEngine(params), Story(params), list[StructureEvent]()
     candles = list(islice(CandleFile(BTC, None, lambda _: None), bars))
     for number, candle in enumerate(candles):
@@ -114,16 +120,86 @@ def test_a_pivot_lies_at_its_bar_and_tells_when_it_was_known(
     chart: tuple[View, list[dict[str, Any]]],
 ) -> None:
     view, traces = chart
-    marks = next(t for t in traces if t["name"] == "Pivots, swing" and t["mode"] == "markers")
+    hollow, solid = _marked(traces, "Pivots, swing")
     pivots = [e for e in view.events if e.scope == "swing" and e.kind in ("pivot", "pivot_extended")]
-    assert [(e.at + LENGTH // 2, e.level) for e in pivots] == list(zip(marks["x"], marks["y"], strict=True))
+    lies = [(e.at + LENGTH // 2, e.level) for e in pivots]
+    known = [(e.known_at + LENGTH, e.level) for e in pivots]
+    assert list(zip(hollow["x"], hollow["y"], strict=True)) == lies
+    assert list(zip(solid["x"], solid["y"], strict=True)) == known
+    assert (hollow["marker"]["symbol"], hollow["showlegend"], solid["showlegend"]) == (
+        "circle-open", False, True,
+    )  # fmt: skip
+    assert {e.direction: symbol for e, symbol in zip(pivots, solid["marker"]["symbol"], strict=True)} == {
+        1: "triangle-down", -1: "triangle-up",
+    }  # fmt: skip
     threads = pieces(traces, "Pivots, swing")
-    assert [max(x) for x, _, _ in threads] == [e.known_at + LENGTH for e in pivots]
-    assert all(f"known {_minute(e)}" in said for e, said in zip(pivots, marks["hovertext"], strict=True))
+    assert [(min(x), max(x)) for x, _, _ in threads] == [
+        (left, right) for (left, _), (right, _) in zip(lies, known, strict=True)
+    ]
+    for trace in (hollow, solid):
+        assert all(f"known {_minute(e)}" in said for e, said in zip(pivots, trace["hovertext"], strict=True))
+
+
+def test_a_pivot_that_lies_before_the_window_is_marked_when_it_was_known() -> None:
+    whole, _ = drawn(BARS)
+    late = next(e for e in reversed(whole.events) if e.kind == "pivot" and e.scope == "swing")
+    view, traces = drawn(BARS, first=(late.at - whole.start) // LENGTH + 1)
+    assert view.start > late.at
+    solid = _marked(traces, "Pivots, swing")[-1]
+    assert (late.known_at + LENGTH, late.level) in zip(solid["x"], solid["y"], strict=True)
+    assert ([view.start, late.known_at + LENGTH], [late.level] * 2) in [
+        (x, y) for x, y, _ in pieces(traces, "Pivots, swing")
+    ]
+
+
+@pytest.mark.parametrize("sweep_bars", [1, 3])
+def test_a_sweep_is_marked_where_it_was_known(sweep_bars: int) -> None:
+    view, traces = drawn(900, sweep_bars=sweep_bars)
+    (marks,) = _marked(traces, "Sweeps")
+    swept = [event for event in view.events if event.kind == "swept"]
+    assert list(zip(marks["x"], marks["y"], strict=True)) == [(e.known_at + LENGTH, e.level) for e in swept]
+    for event, said in zip(swept, marks["hovertext"], strict=True):
+        assert f"<br>beyond from {iso(event.at)[:16].replace('T', ' ')}<br>known {_minute(event)}" in said
+    later = sum(event.at < event.known_at for event in swept)
+    assert (later > 5) == (sweep_bars > 1), later
+
+
+def _marked(traces: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [trace for trace in traces if trace["name"] == name and trace["mode"] == "markers"]
 
 
 def _minute(event: StructureEvent) -> str:
     return iso(event.known_at + LENGTH)[:16].replace("T", " ")
+
+
+def test_the_dealing_range_is_that_of_the_newest_event(chart: tuple[View, list[dict[str, Any]]]) -> None:
+    view, traces = chart
+    told = [e for e in view.events if e.kind in ("dealing_range", "premium", "discount", "equilibrium")]
+    ends = [*(event.known_at + LENGTH for event in told[1:]), view.edge]
+    steps = [x for event, end in zip(told, ends, strict=True) for x in (event.known_at + LENGTH, end)]
+    top, middle, bottom = pieces(traces, "Dealing range")
+    for (x, y, _), part in ((top, "top"), (middle, "level"), (bottom, "bottom")):
+        assert x == steps
+        assert y == [getattr(event, part) for event in told for _ in range(2)]
+    assert len(told) > 20
+
+
+def test_an_optimal_trade_entry_lasts_until_the_next_or_a_break(
+    chart: tuple[View, list[dict[str, Any]]],
+) -> None:
+    view, traces = chart
+    expected = []
+    for number, event in enumerate(view.events):
+        if event.kind == "ote":
+            ends = (
+                e.known_at + LENGTH
+                for e in view.events[number + 1 :]
+                if e.scope == event.scope and e.kind in ("ote", "bos", "choch")
+            )
+            expected.append((event.known_at + LENGTH, next(ends, view.edge), event.bottom, event.top))
+    boxes = pieces(traces, "Optimal trade entry")
+    assert sorted((min(x), max(x), min(y), max(y)) for x, y, _ in boxes) == sorted(expected)
+    assert len(boxes) > 20
 
 
 def test_an_older_chart_is_the_beginning_of_a_newer_one(chart: tuple[View, list[dict[str, Any]]]) -> None:
@@ -144,21 +220,61 @@ def test_an_older_chart_is_the_beginning_of_a_newer_one(chart: tuple[View, list[
 
 
 def test_a_window_is_cut_from_the_whole(chart: tuple[View, list[dict[str, Any]]]) -> None:
-    """What began before the window begins at its left edge; nothing lies outside."""
-    _, whole = chart
-    view, traces = drawn(BARS, first=1_000)
-    assert len(next(t for t in traces if t["type"] == "candlestick")["x"]) == 500
-    expected = [
-        (max(min(x), view.start), max(x), min(y), max(y))
-        for x, y, _ in pieces(whole, "Order blocks")
-        if max(x) > view.start
+    """What began before the window, the dealing range too, begins at its left edge; nothing lies outside."""
+    before, whole = chart
+    for first in (1_000, BARS - 1):
+        view, traces = drawn(BARS, first=first)
+        assert len(next(t for t in traces if t["type"] == "candlestick")["x"]) == BARS - first
+        for name in SPANS:
+            expected = [
+                (max(left, view.start), view.edge if right == before.edge else right, low, high)
+                for left, right, low, high in _extents(whole, name)
+                if right > view.start
+            ]
+            assert _extents(traces, name) == sorted(expected), name
+        for trace in traces:
+            assert all(view.start <= x <= view.edge for x in trace["x"] if x is not None), trace["name"]
+    assert _extents(traces, "Dealing range")
+    assert _extents(traces, "Previous day, week, month")
+
+
+def _extents(traces: list[dict[str, Any]], name: str) -> list[tuple[int, int, float, float]]:
+    """Left, right, bottom and top of each box, line, or step of a line."""
+    found = []
+    for xs, ys, _ in pieces(traces, name):
+        size = 2 if name == "Dealing range" else len(xs)
+        for n in range(0, len(xs), size):
+            x, y = xs[n : n + size], ys[n : n + size]
+            found.append((min(x), max(x), min(y), max(y)))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("bars", [1, 2, 60, 100])
+def test_a_chart_of_few_candles(bars: int) -> None:
+    """Nothing need have happened in it, not even a dealing range."""
+    graph_objects = pytest.importorskip("plotly.graph_objects", reason="pip install 'causeway[chart]'")
+    view, traces = drawn(bars)
+    assert len(pieces(traces, "Dealing range")) == (3 if bars == 100 else 0)
+    assert len(next(t for t in traces if t["type"] == "candlestick")["x"]) == bars
+    graph_objects.Figure(figure(view, frozenset()))
+
+
+def test_the_name_of_a_session_is_only_a_name() -> None:
+    """The engine refuses what does not print; markup and length are harmless."""
+    session = Session("<b>x</b>&</script><!--<script>" + "y" * 200, "02:00", "05:00")
+    view, traces = drawn(400, sessions=(session,))
+    shown = next(t for t in traces if t["name"] == "Sessions" and t["mode"] == "text")["text"]
+    assert {text.replace("…", "").rstrip(" HL") for text in shown} == {escape(session.name[:39])}
+    bad = [
+        msgspec.structs.replace(e, scope="a\x1b\x00\n\udcff\u202e")
+        for e in view.events
+        if e.scope == session.name
     ]
-    edge = drawn(BARS)[0].edge
-    expected = [(left, view.edge if right == edge else right, *y) for left, right, *y in expected]
-    found = [(min(x), max(x), min(y), max(y)) for x, y, _ in pieces(traces, "Order blocks")]
-    assert sorted(found) == sorted(expected)
-    for trace in traces:
-        assert all(view.start <= x <= view.edge for x in trace["x"] if x is not None), trace["name"]
+    story = Story(Parameters(timeframe="15m"))
+    for event in bad:
+        story.add(event)
+    found = figure(View(view.candles, LENGTH, bad, story), frozenset())
+    assert b"\\\\x1b\\\\x00\\\\n\\\\udcff\\\\u202e" in msgspec.json.encode(found)
 
 
 def test_plotly_takes_every_property(chart: tuple[View, list[dict[str, Any]]]) -> None:

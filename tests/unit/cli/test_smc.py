@@ -13,8 +13,20 @@ from bus_schemas.errors import ConfigurationError, DataError
 from bus_schemas.timeframes import HOUR, MINUTE
 from cli import smc_params
 from cli.smc_candles import CandleFile, Resampled, named, shown, usual_distance
-from cli.smc_story import BLOCK, BREAKER, GAP, INDUCEMENT, INVERTED, PERIOD, POOL, SESSION, Story
-from cli.smc_view import price
+from cli.smc_story import (
+    BLOCK,
+    BREAKER,
+    ENTRY,
+    GAP,
+    INDUCEMENT,
+    INVERTED,
+    PERIOD,
+    POOL,
+    RANGE,
+    SESSION,
+    Story,
+)
+from cli.smc_view import price, safe
 from market_data.files import SAMPLE
 from strategy.smc import Candle, Parameters, SmcEngine
 from strategy.smc.params import By
@@ -163,6 +175,8 @@ def test_names_and_prices_as_they_are_shown() -> None:
         "63,074.00", "142.250", "1.50000", "0.0000123400",
     ]  # fmt: skip
     assert price(-3.0, 0.0) == "-3.00"
+    assert safe("<b>\x1b[31m\n") == r"&lt;b&gt;\x1b[31m\n"
+    assert (safe("y" * 40), safe("y" * 41)) == ("y" * 40, "y" * 39 + "…")
 
 
 # --- the story
@@ -192,6 +206,8 @@ def told(story: Story) -> dict[str, set[tuple[int, float, float]]]:
         sort: set() for sort in (GAP, BLOCK, BREAKER, POOL, PERIOD, INDUCEMENT)
     }
     for span in story.live:
+        if span.sort in (RANGE, ENTRY):
+            continue
         sort = {INVERTED: BREAKER, SESSION: PERIOD}.get(span.sort, span.sort)
         found[sort].add((span.id, span.top, span.bottom))
     return found
@@ -213,7 +229,13 @@ def test_the_story_knows_at_every_bar_what_the_engine_knows(path: Path, options:
             story.add(event)
         assert told(story) == living(engine), candle.time
         seen |= {span.sort for span in story.live}
-    assert seen >= {GAP, BLOCK, BREAKER, INVERTED}
+        ranges = [span for span in story.live if span.sort == RANGE]
+        assert len(ranges) == (engine.state.range.known == 3)
+        assert all(span.id >= engine.state.range.id for span in ranges)
+        entries = [span.scope for span in story.live if span.sort == ENTRY]
+        assert len(entries) == len(set(entries)) <= 2
+    assert seen >= {GAP, BLOCK, BREAKER, INVERTED, ENTRY}
+    assert (RANGE in seen) == (path == BTC), "too many holes for a swing in the other file"
 
 
 def test_what_the_story_drew_never_changes() -> None:
