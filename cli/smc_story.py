@@ -1,4 +1,4 @@
-"""What became of each zone and level, told from the events alone: from when to when a chart may draw it.
+"""What became of each zone and level, told from the events: from when to when a chart may draw it.
 
 Nothing here looks ahead. A span begins at the bar by which it was known, with the prices known then; where a
 gap is joined or a pool grows, one span ends and the next begins, so that no drawn past ever changes.
@@ -6,11 +6,12 @@ gap is joined or a pool grows, one span ends and the next begins, so that no dra
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 import msgspec
 
-from strategy.smc import Parameters, StructureEvent
+from strategy.smc import Candle, Parameters, StructureEvent
 from strategy.smc.rules import names
 
 GAP, BLOCK, BREAKER, INVERTED, POOL, PERIOD, SESSION, INDUCEMENT, RANGE, ENTRY = (
@@ -73,7 +74,7 @@ class Span(msgspec.Struct):
 
 
 class Story:
-    """The fold. Feed it every event once, in order.
+    """The fold. Feed it every candle and then its events, once and in order.
 
     Args:
         params: those of the events.
@@ -88,6 +89,7 @@ class Story:
     def __init__(self, params: Parameters) -> None:
         self._sessions = frozenset(names(params))
         self._coverage = params.period_coverage
+        self._newest_bars: deque[Candle] = deque(maxlen=params.sweep_bars)
         self.spans: list[Span] = []
         self.places: dict[int, int] = {}
         self.extended: dict[int, int] = {}
@@ -100,6 +102,10 @@ class Story:
     def live(self) -> list[Span]:
         """What has not ended."""
         return list(self._live.values())
+
+    def see(self, candle: Candle) -> None:
+        """Take the candle whose events follow."""
+        self._newest_bars.append(candle)
 
     def add(self, event: StructureEvent) -> None:
         """Take one event."""
@@ -156,10 +162,17 @@ class Story:
     def _renew(
         self, sort: str, event: StructureEvent, side: int, top: float, bottom: float, level: float
     ) -> None:
-        """Open a span in place of the one of its sort, scope and side, if that still lives."""
-        self._close(self._newest.get((sort, event.scope, side), (0, 0)), event, "replaced")
+        """Open a span in place of the one of its sort, scope and side, if that still lives and is no level
+        that price is beyond: that one is yet to be swept or run."""
+        before = self._newest.get((sort, event.scope, side), (0, 0))
+        if not (before in self._live and side and self._beyond(self._live[before])):
+            self._close(before, event, "replaced")
         self._open(event.id, sort, event, side or event.direction, top, bottom, level)
         self._newest[sort, event.scope, side] = (event.id, side)
+
+    def _beyond(self, level: Span) -> bool:
+        bars = (bar for bar in self._newest_bars if bar.time > level.known_at)
+        return any(bar.high > level.level if level.side > 0 else bar.low < level.level for bar in bars)
 
     def _step(self, event: StructureEvent) -> None:
         span = self._live.get((event.on[0], 0))

@@ -51,6 +51,7 @@ class Tally:
         self, candle: Candle, events: list[StructureEvent], printed: list[StructureEvent] | None
     ) -> None:
         """Take a candle and what it made known; `printed` is None for one that only warms up."""
+        self.story.see(candle)
         for event in events:
             self.story.add(event)
             if event.kind in _BREAKS and event.kind != "mss":

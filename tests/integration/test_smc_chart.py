@@ -46,6 +46,7 @@ def drawn(bars: int, first: int = 0, **options: Any) -> tuple[View, list[dict[st
     engine, story, events = SmcEngine(params), Story(params), list[StructureEvent]()
     candles = list(islice(CandleFile(BTC, None, lambda _: None), bars))
     for number, candle in enumerate(candles):
+        story.see(candle)
         for event in engine.update(candle):
             story.add(event)
             events += [event] if number >= first else []

@@ -216,6 +216,7 @@ def told(story: Story) -> dict[str, set[tuple[int, float, float]]]:
 @pytest.mark.parametrize(
     ("path", "options"),
     [(BTC, {"timeframe": "15m"}),
+     (BTC, {"timeframe": "15m", "pool_atr": 1.0, "sweep_bars": 3}),
      (BTC, {"timeframe": "15m", "breaks": "four_swings", "block_candle": "extreme", "break_by": "wick",
             "block_broken_by": "wick", "zones_kept": 4, "levels_kept": 4}),
      (HOLES, {"timeframe": "1h", "swing_length": 8, "internal_length": 2})],
@@ -225,6 +226,7 @@ def test_the_story_knows_at_every_bar_what_the_engine_knows(path: Path, options:
     engine, story = SmcEngine(params), Story(params)
     seen = set()
     for candle in sample(path, 2_500):
+        story.see(candle)
         for event in engine.update(candle):
             story.add(event)
         assert told(story) == living(engine), candle.time
@@ -244,6 +246,7 @@ def test_what_the_story_drew_never_changes() -> None:
     engine, story = SmcEngine(params), Story(params)
     drawn: dict[int, tuple[object, ...]] = {}
     for candle in sample(BTC, 1_500):
+        story.see(candle)
         for event in engine.update(candle):
             story.add(event)
         for number, span in enumerate(story.spans):
@@ -258,6 +261,8 @@ def test_forgetting_keeps_what_can_still_be_seen() -> None:
     params = Parameters(timeframe="15m")
     engine, whole, short = SmcEngine(params), Story(params), Story(params)
     for candle in sample(BTC, 3_000):
+        whole.see(candle)
+        short.see(candle)
         for event in engine.update(candle):
             whole.add(event)
             short.add(event)
