@@ -123,7 +123,8 @@ def _shift_failure(case: Case, last: Shift | None, side: int) -> NoSignal | None
 def _sweep(case: Case, side: int, shift: Shift | None, trace: Trace) -> Sweep | None:
     """The sweep before a break to this side, or the newest one while that is still to come.
 
-    It counts while it is young enough and holds: the leg of the shift began no farther out.
+    It counts while it is young enough and holds: no price since then, and none in the leg of the shift, lies
+    farther out than its extreme. Where candles are missing since it began nobody knows.
     """
     settings, view = case.settings, case.decision
     mode, most = settings.sweep_step, settings.sweep_max_age
@@ -134,15 +135,29 @@ def _sweep(case: Case, side: int, shift: Shift | None, trace: Trace) -> Sweep | 
         trace.weigh("sweep", mode, NoSignal.NO_SWEEP, 0.0, {"bars": view.bars, "max_age": most})
         return None
     closed = view.closed(sweep.known_at)
+    reach = sweep.reach
     if shift is None:
-        age, reach = view.age(sweep.known_at, case.time), case.bar.close
+        age = view.age(sweep.known_at, case.time)
     else:
-        age, reach = view.age(sweep.known_at, view.closed(shift.at)), shift.start
-    met = age <= most and (reach - sweep.extreme) * side >= 0
+        age = view.age(sweep.known_at, view.closed(shift.at))
+        reach = min(reach * side, shift.start * side) * side
+    holds = age <= most and (reach - sweep.extreme) * side >= 0
+    reason = NoSignal.NO_SWEEP if sweep.at >= view.resumed else NoSignal.DATA_GAP
+    met = holds and reason is NoSignal.NO_SWEEP
     grade = PIVOT_SWEEP if sweep.scope == Scope.INTERNAL else 1.0
-    numbers = {"level": sweep.level, "extreme": sweep.extreme, "reach": reach, "age": age, "max_age": most}
+    numbers = {
+        "level": sweep.level,
+        "extreme": sweep.extreme,
+        "reach": reach,
+        "age": age,
+        "max_age": most,
+        "resumed": view.resumed,
+    }
     text = {"of": sweep.scope, "event": str(sweep.id)}
-    trace.weigh("sweep", mode, NoSignal.NO_SWEEP, grade if met else 0.0, numbers, closed, sweep.at, text)
+    trace.weigh(
+        "sweep", mode, reason if holds else NoSignal.NO_SWEEP, grade if met else 0.0, numbers, closed,
+        sweep.at, text,
+    )  # fmt: skip
     return sweep if met else None
 
 
@@ -168,10 +183,10 @@ def _shift(case: Case, last: Shift | None, failure: NoSignal | None, trace: Trac
 
 
 def _push(case: Case, side: int, shift: Shift | None) -> Push | None:
-    """The newest displacement to a side since the leg of the shift began, or within the age of a shift."""
+    """The newest displacement in the leg of the shift, up to its break; or, without one, within its age."""
     view = case.decision
-    push = view.story.push(side)
-    if push is None:
+    push = view.story.push(side) if shift is None else shift.push
+    if push is None or push.at < view.resumed:
         return None
     if shift is None:
         return push if view.age(push.at, case.time) <= case.settings.break_max_age else None

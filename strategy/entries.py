@@ -24,7 +24,8 @@ def find(case: Case, setup: Setup, trace: Trace) -> list[Area]:
     """Where an entry may wait, the nearest to the price first; notes the failure if there is no place.
 
     An order block or a fair value gap is enough by itself. Where a zone is not required, the optimal trade
-    entry of the shift's impulse is a place too.
+    entry of the shift's impulse is a place too. The candle must
+    have closed ahead of it.
     """
     settings, view, side = case.settings, case.decision, setup.side
     found = 0
@@ -35,6 +36,8 @@ def find(case: Case, setup: Setup, trace: Trace) -> list[Area]:
         retrace = _retrace(case, setup)
         found += len(retrace)
         fresh += [area for area in retrace if area.ahead]
+    close = case.bar.close
+    fresh = [area for area in fresh if (close - area.near) * side > 0]
     if not fresh:
         known_at = None if setup.shift is None else view.closed(setup.shift.at)
         failure = NoSignal.ZONE_SPOILED if found else NoSignal.NO_ZONE
@@ -150,7 +153,7 @@ def _inducement(case: Case, area: Area, trace: Trace) -> bool:
 
 def _stop(case: Case, entry: float, stop: float, risk: float, trace: Trace) -> bool:
     atr, most = case.decision.atr, case.settings.max_stop_atr
-    wide = risk > most * atr or not same_side_of_zero(entry, stop)
+    wide = not 0 < risk <= most * atr or not same_side_of_zero(entry, stop)
     failure = NoSignal.STOP_TOO_WIDE if wide else None
     return trace.step("stop", failure, {"price": stop, "risk_atr": risk / atr, "max_atr": most})
 

@@ -10,7 +10,7 @@ from strategy.aggregate import Bar
 from strategy.smc import Candle, Parameters, SmcEngine
 from strategy.smc.candle import MOST
 from strategy.smc.state import State
-from strategy.story import Story, remember
+from strategy.story import Story, follow, remember
 
 
 class Frame(msgspec.Struct):
@@ -77,6 +77,7 @@ class Frames:
             engine = self._engines[symbol] = SmcEngine(self._rules, frame.state)
         volume = min(bar.volume, MOST)  # a sum of volumes that are each allowed
         events = engine.update(Candle(bar.at, bar.open, bar.high, bar.low, bar.close, volume))
+        follow(frame.story, bar.high, bar.low)
         if events:
             remember(frame.story, frame.state, events)
         return frame

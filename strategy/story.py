@@ -27,6 +27,7 @@ class Sweep(msgspec.Struct, array_like=True):
         level: price of the liquidity.
         extreme: how far price went beyond it.
         at, known_at: the candle that went beyond, and the one that closed back inside.
+        reach: how far price went since then, at most; the extreme as long as that holds.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Sweep(msgspec.Struct, array_like=True):
     extreme: float
     at: int
     known_at: int
+    reach: float
 
 
 class Push(msgspec.Struct, array_like=True):
@@ -58,6 +60,7 @@ class Shift(msgspec.Struct, array_like=True):
         body: of the breaking candle in its direction, in ATR.
         block: id of the order block that the break made, 0 if it made none.
         sweep: the newest of the same side before it.
+        push: the newest displacement of the same side, the breaking candle included.
         used: whether a signal came from its optimal trade entry.
     """
 
@@ -72,6 +75,7 @@ class Shift(msgspec.Struct, array_like=True):
     block: int = 0
     sweep: Sweep | None = None
     used: int = 0
+    push: Push | None = None
 
 
 class Story(msgspec.Struct):
@@ -106,6 +110,20 @@ class Story(msgspec.Struct):
     def push(self, side: int) -> Push | None:
         """The newest displacement of a side."""
         return self.push_up if side > 0 else self.push_down
+
+
+def follow(story: Story, high: float, low: float) -> None:
+    """Let the sweeps that were known before a candle see how far it goes."""
+    for sweep in (story.sweep_up, _sweep_of(story.internal_up), _sweep_of(story.swing_up)):
+        if sweep is not None and low < sweep.reach:
+            sweep.reach = low
+    for sweep in (story.sweep_down, _sweep_of(story.internal_down), _sweep_of(story.swing_down)):
+        if sweep is not None and high > sweep.reach:
+            sweep.reach = high
+
+
+def _sweep_of(shift: Shift | None) -> Sweep | None:
+    return None if shift is None else shift.sweep
 
 
 def remember(story: Story, state: State, events: Sequence[StructureEvent]) -> None:
@@ -149,7 +167,7 @@ def _swept(story: Story, event: StructureEvent) -> None:
     if before is not None and before.known_at == event.known_at and pivot:
         return
     extreme = event.bottom if up else event.top
-    sweep = Sweep(event.id, event.scope, event.level, extreme, event.at, event.known_at)
+    sweep = Sweep(event.id, event.scope, event.level, extreme, event.at, event.known_at, extreme)
     if up:
         story.sweep_up = sweep
     else:
@@ -171,6 +189,7 @@ def _broken(story: Story, state: State, event: StructureEvent) -> None:
         start_at=trend.start_at if known else event.at,
         body=event.value,
         sweep=story.sweep(side),
+        push=story.push(side),
     )
     if internal:
         if side > 0:

@@ -164,7 +164,8 @@ class View:
             for zone in book:
                 if (zone.at >= first or zone.id == block) and _KINDS[zone.kind] in wanted:
                     found += 1
-                    if zone.stage == 0 and zone.at >= resumed:
+                    flipped = zone.kind not in (kinds.BLOCK, kinds.FVG)
+                    if zone.stage == 0 and (zone.marked if flipped else zone.at) >= resumed:
                         fresh.append(self._area(zone))
         return found, fresh
 

@@ -52,6 +52,7 @@ def put(
     zone.top = top
     zone.bottom = bottom
     zone.on = source.id
+    zone.marked = source.at
     zone.next = top if side > 0 else bottom
     books.placed(zones, book, side)
 

@@ -6,11 +6,17 @@ what there is.
 
 from __future__ import annotations
 
+from typing import Final
+
 from strategy.smc.candle import Candle
 from strategy.smc.kinds import DISPLACEMENT, EMA_CROSS, NONE, RANGING, TRENDING
 from strategy.smc.memory import Out, emit
 from strategy.smc.rules import Rules
 from strategy.smc.state import Averages
+
+NOTHING: Final = 1e-100
+"""Averages below that are 0: thousands of candles that do not move leave numbers by which nothing can be
+divided."""
 
 
 def displacement(averages: Averages, bar: Candle, rules: Rules, out: Out) -> int:
@@ -46,7 +52,7 @@ def advance(averages: Averages, bar: Candle, contiguous: bool, rules: Rules, out
         atr += (span - atr) / averages.ranges
     else:
         atr += (span - atr) * rules.atr_weight
-    averages.atr = atr
+    averages.atr = atr if atr > NOTHING else 0.0
     if averages.ranges == rules.atr_period:
         averages.displaced = rules.displacement_atr * atr
     _volume(averages, bar.volume, rules)
@@ -69,6 +75,8 @@ def _volume(averages: Averages, volume: float, rules: Rules) -> None:
         averages.volume += (volume - averages.volume) / averages.volumes
     else:
         averages.volume += (volume - averages.volume) * rules.volume_weight
+    if averages.volume < NOTHING:
+        averages.volume = 0.0
 
 
 def _cross(averages: Averages, bar: Candle, out: Out) -> None:

@@ -56,9 +56,12 @@ def found(
     near, far = (top, bottom) if side > 0 else (bottom, top)
     if at == 0 or (bar.close - far) * side < 0:
         return
+    used = 0
     for index in range(book.count):
-        if zones[index].at == at and zones[index].scope == scope:
-            return
+        if zones[index].at == at:
+            if zones[index].scope == scope:
+                return
+            used = zones[index].used
     books.make_room(zones, book, rules.zones_kept, out)
     name = emit(
         out, BLOCK, scope, side, at, (top + bottom) / 2, top, bottom, top - bottom, broken, displaced, 0
@@ -73,6 +76,7 @@ def found(
     zone.top = top
     zone.bottom = bottom
     zone.next = near
+    zone.used = used
     if (bar.close - near) * side <= 0:
         _mitigate(zone, side, bar.close, bar, out)
     books.placed(zones, book, side)

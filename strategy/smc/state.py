@@ -193,7 +193,8 @@ class Zone(msgspec.Struct, array_like=True):
         next: the price at which something happens next.
         stage: how far it has come; the numbers are each concept's own.
         changed: open time of the bar of its newest stage.
-        mark, marked: of a block its inducement and the event that found it; of a level the extreme beyond it.
+        mark: of a block its inducement; of a level the extreme beyond it.
+        marked: of a block the event that found the inducement; of a flip the candle of the zone that it was.
         kind: of a flip the kind that made it; of a level how many pivots.
         used: whether a signal came from it; written by the decider only.
     """

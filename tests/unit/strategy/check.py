@@ -55,6 +55,7 @@ def judge(feed: Sequence[Candle | Gap], found: Sequence[Assessment], settings: S
     assert [a.evidence[0].at for a in found] == due, "one assessment for each closed decision candle"
     times = [a.time for a in found]
     assert times == sorted(times)
+    _once(found)
     for assessment in found:
         at = assessment.evidence[0].at
         assert at is not None
@@ -74,6 +75,8 @@ def judge(feed: Sequence[Candle | Gap], found: Sequence[Assessment], settings: S
         _measured(assessment, settings)
         if assessment.signal:
             _signal(assessment, settings)
+            _ahead(assessment, decision)
+            _held(assessment, decision, span)
             _fresh(assessment, decision, span, span // base)
 
 
@@ -129,6 +132,39 @@ def _signal(assessment: Assessment, settings: StrategySettings) -> None:
             assert sweep.known_at <= shift.known_at, "the sweep came after the shift"
 
 
+def _once(found: Sequence[Assessment]) -> None:
+    """No two signals from one place; nor from blocks of one candle."""
+    zones = [(a.signal.side, z) for a in found if a.signal and (z := _step(a, "zone")) and "event" in z.text]
+    events = [(side, z.text["event"]) for side, z in zones]
+    assert len(events) == len(set(events)), "a second signal from a zone"
+    blocks = [(side, z.at) for side, z in zones if z.text["kind"] == "order_block"]
+    assert len(blocks) == len(set(blocks)), "a second signal from a candle"
+
+
+def _ahead(assessment: Assessment, decision: Bars) -> None:
+    """Entry and stop lie where price still has to come to."""
+    signal, at = assessment.signal, assessment.evidence[0].at
+    assert signal is not None
+    assert at is not None
+    close, sign = decision[at].close, signal.side.sign
+    assert (close - signal.entry) * sign > 0, "the entry is beyond the market"
+    assert (close - signal.stop) * sign > 0, "the stop is beyond the market"
+
+
+def _held(assessment: Assessment, decision: Bars, span: int) -> None:
+    """From the sweep on every candle is there, and none goes farther out."""
+    sweep, bar = _step(assessment, "sweep"), assessment.evidence[0].at
+    if sweep is None or sweep.at is None or not sweep.numbers["met"]:
+        return
+    assert assessment.signal is not None
+    assert bar is not None
+    extreme, sign = sweep.numbers["extreme"], assessment.signal.side.sign
+    for at in range(sweep.at, bar + span, span):
+        assert at in decision, "the sweep rests on missing candles"
+        reach = decision[at].low if sign > 0 else decision[at].high
+        assert (reach - extreme) * sign >= 0, "the sweep was overrun"
+
+
 def _step(assessment: Assessment, name: str) -> Evidence | None:
     return next((e for e in assessment.evidence if e.step == name), None)
 
@@ -169,6 +205,8 @@ def _measured(assessment: Assessment, settings: StrategySettings) -> None:
     if zone is None:
         return
     long = zone.numbers.get("near", 0) >= zone.numbers.get("far", 0)
+    if assessment.signal:
+        long = assessment.signal.side.sign > 0
     if place and "top" in place.numbers:
         n = place.numbers
         assert n["bottom"] <= n["middle"] <= n["top"]
@@ -191,7 +229,8 @@ def _fresh(assessment: Assessment, decision: Bars, span: int, expected: int) -> 
     if zone is None or zone.text["kind"] == "optimal_trade_entry":
         return
     assert bar is not None
-    near, long = zone.numbers["near"], zone.numbers["near"] >= zone.numbers["far"]
+    assert assessment.signal is not None
+    near, long = zone.numbers["near"], assessment.signal.side.sign > 0
     for at in range(zone.known_at, bar + span, span):
         assert at in decision, "the zone rests on missing candles"
         assert decision[at].count == expected, "the zone rests on missing candles"

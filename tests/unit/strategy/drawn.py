@@ -37,7 +37,8 @@ def gap(top: float, bottom: float, **change: Any) -> Zone:
 def sweep(**change: Any) -> Sweep:
     at = NOW - 10 * HOUR
     usual = {"id": 10, "scope": "pool", "level": 999.0, "extreme": 998.0, "at": at, "known_at": at}
-    return Sweep(**(usual | change))
+    usual |= change
+    return Sweep(**({"reach": usual["extreme"]} | usual))
 
 
 def push(**change: Any) -> Push:
@@ -56,6 +57,7 @@ def shift(hours: int = 3, side: int = 1, **change: Any) -> Shift:
         "start_at": NOW - 9 * HOUR,
         "body": 2.0,
         "sweep": sweep(),
+        "push": push(),
     }
     return Shift(**(usual | change))
 
@@ -103,6 +105,8 @@ def case(settings: StrategySettings | None = None, **change: Any) -> Case:
     settings = StrategySettings() if settings is None else settings
     rules = decision_rules(settings)
     told = change.get("story") or story(change.get("shift", shift()), push_up=change.get("push", push()))
+    if "push" in change and told.internal_up is not None:
+        told.internal_up.push = change["push"]
     if "sweep_up" in change:
         told.sweep_up = change["sweep_up"]
     decision = frame(rules, told, change.get("bars", 100), **({"zones": (zone(),)} | change))

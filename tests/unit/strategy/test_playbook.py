@@ -29,7 +29,8 @@ def only(**modes: Any) -> StrategySettings:
 
 REASONS: list[tuple[NoSignal, str, dict[str, Any], dict[str, Any]]] = [
     (NoSignal.DATA_GAP, "data", {}, {"gap": True}),
-    (NoSignal.DATA_GAP, "shift", {}, {"resumed": NOW - 8 * HOUR}),
+    (NoSignal.DATA_GAP, "sweep", {}, {"resumed": NOW - 8 * HOUR}),
+    (NoSignal.DATA_GAP, "shift", {"sweep_step": O}, {"resumed": NOW - 8 * HOUR}),
     (NoSignal.WARMING_UP, "warmup", {}, {"bars": 39}),
     (NoSignal.WARMING_UP, "warmup", {}, {"bias_bars": 39}),
     (NoSignal.WARMING_UP, "warmup", {}, {"atr": 0.0}),
@@ -38,6 +39,7 @@ REASONS: list[tuple[NoSignal, str, dict[str, Any], dict[str, Any]]] = [
     (NoSignal.NO_SWEEP, "sweep", {}, {"shift": shift(sweep=None)}),
     (NoSignal.NO_SWEEP, "sweep", {}, {"shift": shift(sweep=sweep(known_at=NOW - 29 * HOUR))}),
     (NoSignal.NO_SWEEP, "sweep", {}, {"shift": shift(sweep=sweep(extreme=998.5))}),
+    (NoSignal.NO_SWEEP, "sweep", {}, {"shift": shift(sweep=sweep(reach=997.9))}),
     (NoSignal.NO_BREAK, "shift", {}, {"shift": None, "sweep_up": sweep()}),
     (NoSignal.NO_BREAK, "shift", {}, {"shift": shift(hours=25), "sweep_up": sweep()}),
     (NoSignal.NO_BREAK, "shift", {"bias_step": S}, {"shift": None}),

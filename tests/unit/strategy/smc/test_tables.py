@@ -210,7 +210,9 @@ def test_a_sweep_is_back_inside_within_so_many_candles(
 
 
 @SIDES
-@pytest.mark.parametrize(("second", "pooled"), [(10.0, True), (10.5, True), (10.6, False), (9.9, True), (9.4, False)])
+@pytest.mark.parametrize(
+    ("second", "pooled"), [(10.0, True), (10.5, True), (10.6, False), (9.9, True), (9.4, False)]
+)
 def test_lows_within_the_tolerance_are_a_pool(side: int, second: float, pooled: bool) -> None:
     rows: list[Row] = [
         (14, 15, 12, 13), (13, 14, 10, 12), (12, 14, 11, 13), (13, 15, 12, 13), (13, 14, second, 13),
