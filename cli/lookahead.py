@@ -24,9 +24,10 @@ from market_data.feed import FileFeed, Progress
 from strategy.decider import StrategyDecider
 
 CUTS = 200
-"""Cuts of each symbol."""
+"""Cuts of each symbol that are spread evenly; at most as many again lie right after signals."""
 
 _NEVER = parse_time("2100-01-01") - 1
+_TIMES = {"first": ("time", "cut"), "first_early": ("time", "known"), "first_misdated": ("time", "caused")}
 _PLACE = Place(Stream.CANDLES, "p0")
 
 
@@ -91,7 +92,7 @@ def _show(bar: Bar, task: TaskID, done: int, of: int) -> None:
 
 
 def _sound(found: Found) -> bool:
-    return found.judged > 0 and found.differing == 0 and found.early == 0
+    return found.judged > 0 and not (found.differing or found.early or found.misdated)
 
 
 def _faults(found: Found) -> Iterator[str]:
@@ -102,6 +103,12 @@ def _faults(found: Found) -> Iterator[str]:
             f"the assessment of {iso(early.time)} knew too early: its step {early.step} rests on what was "
             f"known only at {iso(early.known)}"
         )
+    misdated = found.first_misdated
+    if misdated is not None:
+        yield (
+            f"{found.misdated:,} assessments bear another time than the event that caused them: the first "
+            f"says {iso(misdated.time)} and was caused at {iso(misdated.caused)}"
+        )
     if found.judged == 0:
         yield (
             f"nothing to compare: {found.candles:,} candles give {found.assessments:,} assessments, and of "
@@ -110,23 +117,23 @@ def _faults(found: Found) -> Iterator[str]:
 
 
 def _verdict(found: Sequence[Found], plant: Plant | None) -> str:
-    compared, runs, scratch, differing, early = (
+    compared, runs, scratch, differing, early, misdated, after_signal = (
         sum(getattr(one, name) for one in found)
-        for name in ("compared", "runs", "scratch", "differing", "early")
+        for name in ("compared", "runs", "scratch", "differing", "early", "misdated", "after_signal")
     )
     blind = [one.symbol for one in found if one.judged == 0]
-    if differing or early:
+    if differing or early or misdated:
         planted = f" The planted fault, {plant}, was found." if plant else ""
         return (
             f"LOOK-AHEAD: {differing:,} of {compared:,} assessments compared differ, "
-            f"{early:,} knew too early.{planted}"
+            f"{early:,} knew too early, {misdated:,} bear a wrong time.{planted}"
         )
     if blind:
         return f"NOTHING SHOWN: too few candles to compare any assessment of {', '.join(blind)}."
     missed = f" But {plant} was planted: these candles do not show it." if plant else ""
     return (
         f"No look-ahead: {compared:,} assessments compared in {runs:,} truncated runs, {scratch:,} of them "
-        f"from the first candle; none differs, none knew too early.{missed}"
+        f"from the first candle, and at {after_signal:,} signals; none differs, none knew too early.{missed}"
     )
 
 
@@ -169,7 +176,7 @@ def _plain(
     chosen = settings.strategy
     symbols = msgspec.to_builtins(found)
     for one in symbols:
-        for name, times in (("first", ("time", "cut")), ("first_early", ("time", "known"))):
+        for name, times in _TIMES.items():
             if one[name] is not None:
                 one[name] |= {time: iso(one[name][time]) for time in times}
     return {

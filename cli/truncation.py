@@ -3,7 +3,8 @@
 A decider runs over all of a symbol's events once. Then it runs again and again, each time with other events
 after some moment, the cut: none, the true ones, or a mirrored market. What it says about the time up to the
 cut must be the same to the byte. Most cuts lie where a higher candle is still open, because a candle that is
-seen before it has closed is the usual way for the future to get in.
+seen before it has closed is the usual way for the future to get in. As many again lie right after a signal:
+signals are rare, and their prices are what somebody would improve with the candle that comes next.
 """
 
 from __future__ import annotations
@@ -19,18 +20,14 @@ from bus_schemas.events import Assessment, Body, Candle, NoSignal
 from bus_schemas.settings import StrategySettings
 from bus_schemas.timeframes import length
 from cli.differences import Difference, Said, difference, pairs, said_at
+from cli.futures import FUTURES
 
 Make = Callable[[Sequence[Event]], Decider]
 """A fresh decider for a run over these events. An honest one is made without a look at them."""
 
-Future = Callable[[float, Sequence[Event]], Sequence[Event]]
-"""What comes after a cut, given the last price before it and what truly came."""
-
 REACH = 2
 """Bias candles for which the future goes on after a cut."""
 
-_LEAST, _MOST = 1e-12, 1e12
-_STEEP = 3
 _IDLE = (NoSignal.WARMING_UP, NoSignal.DATA_GAP)
 
 
@@ -47,22 +44,37 @@ class Early(msgspec.Struct, frozen=True):
     known: int
 
 
+class Misdated(msgspec.Struct, frozen=True):
+    """An assessment that bears another time than the event that caused it.
+
+    Attributes:
+        time: of the assessment, milliseconds UTC.
+        caused: time of the event.
+    """
+
+    time: int
+    caused: int
+
+
 class Found(msgspec.Struct, kw_only=True):
     """What came out for one symbol.
 
     Attributes:
-        candles, assessments: of the whole run.
-        cuts: at which anything was compared.
+        candles, assessments, signals: of the whole run.
+        cuts: at which anything was compared; `after_signal` of all cuts lie right after a signal.
         runs: truncated runs; `scratch` of them began with the first candle.
         compared: pairs of assessments; `judged` of them were past the warm-up, in one run or both.
         differing: pairs that are not the same to the byte, or where one is missing; `first` by time.
         early: assessments of the whole run with a step that was not known yet; `first_early` by time.
+        misdated: those of the whole run with another time than their event; `first_misdated` as they came.
     """
 
     symbol: str
     candles: int
-    assessments: int
+    assessments: int = 0
+    signals: int = 0
     cuts: int = 0
+    after_signal: int = 0
     runs: int = 0
     scratch: int = 0
     compared: int = 0
@@ -71,41 +83,8 @@ class Found(msgspec.Struct, kw_only=True):
     first: Difference | None = None
     early: int = 0
     first_early: Early | None = None
-
-
-def nothing(_close: float, _rest: Sequence[Event]) -> Sequence[Event]:
-    """The data end."""
-    return ()
-
-
-def the_same(_close: float, rest: Sequence[Event]) -> Sequence[Event]:
-    """What truly came."""
-    return rest
-
-
-def mirrored(close: float, rest: Sequence[Event]) -> Sequence[Event]:
-    """The other way, and three times as far: a rise of 1 % becomes a fall of 3 %."""
-
-    def turned(price: float) -> float:
-        return min(max(close * (close / price) ** _STEEP, _LEAST), _MOST)
-
-    def event(given: Event) -> Event:
-        candle = given.body
-        if not isinstance(candle, Candle):
-            return given
-        body = msgspec.structs.replace(
-            candle,
-            open=turned(candle.open),
-            high=turned(candle.low),
-            low=turned(candle.high),
-            close=turned(candle.close),
-        )
-        return msgspec.structs.replace(given, body=body)
-
-    return [event(given) for given in rest]
-
-
-FUTURES: Mapping[str, Future] = {"mirrored": mirrored, "nothing": nothing, "the same": the_same}
+    misdated: int = 0
+    first_misdated: Misdated | None = None
 
 
 class Check:
@@ -116,7 +95,7 @@ class Check:
         symbol: whose events these are.
         events: candles and gaps in order, none of them hydration.
         settings: with the decider's timeframes.
-        cuts: how many at most.
+        cuts: how many at most are spread evenly; at most as many again lie after signals.
     """
 
     def __init__(
@@ -128,16 +107,14 @@ class Check:
         self._base = length(settings.entry_timeframe)
         self._decision = length(settings.decision_timeframe)
         self._bias = length(settings.bias_timeframe)
-        self._cuts = self._placed(cuts)
-        self._starts = {cut: self._start(cut) for cut in self._cuts}
+        self._most = cuts
+        self._spread = self._placed(cuts)
+        self._after_signal: list[int] = []
         self._stored: dict[int, Mapping[str, bytes]] = {}
         self._said: list[Said] = []
         self._moments: list[int] = []
-        self._found = Found(
-            symbol=symbol,
-            candles=sum(isinstance(event.body, Candle) for event in events),
-            assessments=0,
-        )
+        candles = sum(isinstance(event.body, Candle) for event in events)
+        self._found = Found(symbol=symbol, candles=candles)
 
     def run(self, on_cut: Callable[[int, int], None] = lambda _done, _all: None) -> Found:
         """Run the whole, then the truncated.
@@ -149,9 +126,12 @@ class Check:
             DecisionError: the decider refuses an event.
         """
         self._run_whole()
-        for number, cut in enumerate(self._cuts, 1):
+        after_signal = _evenly(self._after_signal, self._most)
+        self._found.after_signal = len(after_signal)
+        cuts = sorted({*self._spread, *after_signal})
+        for number, cut in enumerate(cuts, 1):
             self._compare(number, cut)
-            on_cut(number, len(self._cuts))
+            on_cut(number, len(cuts))
         return self._found
 
     def _placed(self, most: int) -> list[int]:
@@ -177,19 +157,48 @@ class Check:
         return bisect_right(self._times, opening)
 
     def _run_whole(self) -> None:
-        wanted = set(self._starts.values())
+        """Let a decider take everything; keep what it says, and what it had stored where a cut run begins.
+
+        A cut run begins with the bias candle before its cut's, so the last two beginnings are held until it
+        is known whether a signal follows.
+        """
+        wanted = set(map(self._start, self._spread))
         decider, state = self._make(self._events), dict[str, bytes]()
+        recent: list[tuple[int, Mapping[str, bytes]]] = []
         for number, event in enumerate(self._events):
-            if number in wanted:
+            if self._begins_bias(number):
                 _merge(state, decider)
-                self._stored[number] = dict(state)
-            self._said += said_at(decider, event)
+                recent = [*recent[-1:], (number, dict(state))]
+                if number in wanted:
+                    self._stored[number] = recent[-1][1]
+            said = said_at(decider, event)
+            self._said += said
+            signals = sum(self._note(one.body, event) for one in said)
+            if signals:
+                self._after_signal.append(bisect_right(self._times, event.body.time))
+                self._stored |= dict(recent)
         self._said.sort(key=lambda said: said.time)
         self._moments = [said.time for said in self._said]
-        for said in self._said:
-            if isinstance(said.body, Assessment):
-                self._found.assessments += 1
-                self._look_for_early(said.body)
+
+    def _begins_bias(self, number: int) -> bool:
+        """Whether an event is the first of a bias candle, but for the first of all."""
+        if number == 0:
+            return False
+        before, now = self._times[number - 1 : number + 1]
+        return (before - 1) // self._bias != (now - 1) // self._bias
+
+    def _note(self, body: Body, event: Event) -> bool:
+        """Count what the whole run says; returns whether it is a signal."""
+        if not isinstance(body, Assessment):
+            return False
+        found = self._found
+        found.assessments += 1
+        self._look_for_early(body)
+        if body.time != event.body.time:
+            found.misdated += 1
+            found.first_misdated = found.first_misdated or Misdated(body.time, event.body.time)
+        found.signals += body.signal is not None
+        return body.signal is not None
 
     def _look_for_early(self, assessment: Assessment) -> None:
         """Whether a step rests on a candle of its timeframe that had not closed, or was not known yet."""
@@ -200,7 +209,8 @@ class Check:
                 known = max(known, step.at - step.at % span + span)
             if known > assessment.time:
                 self._found.early += 1
-                if self._found.first_early is None:
+                first = self._found.first_early
+                if first is None or assessment.time < first.time:
                     self._found.first_early = Early(assessment.time, step.step, known)
                 return
 
@@ -213,7 +223,7 @@ class Check:
         found, before = self._found, self._found.compared
         for turn, future in enumerate(FUTURES):
             whole = number & (number - 1) == 0 and turn == number.bit_length() % len(FUTURES)
-            start = 0 if whole else self._starts[cut]
+            start = 0 if whole else self._start(cut)
             found.runs += 1
             found.scratch += start == 0
             self._run_again(cut, start, future)
@@ -242,6 +252,13 @@ class Check:
         """The last price before the cut."""
         bodies = (self._events[number].body for number in range(cut - 1, -1, -1))
         return next((body.close for body in bodies if isinstance(body, Candle)), 1.0)
+
+
+def _evenly(numbers: Sequence[int], most: int) -> list[int]:
+    """At most so many of them, from the first to the last."""
+    if len(numbers) <= most:
+        return list(numbers)
+    return [numbers[turn * len(numbers) // most] for turn in range(most)]
 
 
 def _merge(state: dict[str, bytes], decider: Decider) -> None:

@@ -37,11 +37,13 @@ def test_the_sample_passes_with_the_default_settings() -> None:
     assert found["timeframes"] == ["15m", "1h", "4h"]
     assert [one["symbol"] for one in found["symbols"]] == ["ETHUSDT", "SOLUSDT"]
     for one in found["symbols"]:
-        assert (one["candles"], one["cuts"], one["runs"]) == (7217, 8, 24)
+        assert (one["candles"], one["cuts"], one["runs"]) == (7217, 16, 48)
+        assert one["after_signal"] == 8 < one["signals"]
         assert one["assessments"] == 1804
         assert one["judged"] > 1000
         assert one["scratch"] >= 4
-        assert (one["differing"], one["early"], one["first"], one["first_early"]) == (0, 0, None, None)
+        assert (one["differing"], one["early"], one["misdated"]) == (0, 0, 0)
+        assert one["first"] is one["first_early"] is one["first_misdated"] is None
     assert "No look-ahead" in err
 
 

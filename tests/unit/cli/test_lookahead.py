@@ -12,14 +12,15 @@ import pytest
 from bus_schemas.decider import Decider
 from bus_schemas.envelope import Event, Output
 from bus_schemas.errors import ConfigurationError
-from bus_schemas.events import Assessment, Candle, Evidence, Gap
+from bus_schemas.events import Assessment, Candle, Evidence, Gap, Side
 from bus_schemas.settings import Settings, load
 from bus_schemas.timeframes import HOUR, iso, parse_time
 from bus_schemas.topology import Place, Stream
 from cli.differences import difference, pairs, said_at
-from cli.lookahead import candles
+from cli.futures import FUTURES
+from cli.lookahead import _faults, _sound, candles
 from cli.planted import PeekingDecider
-from cli.truncation import FUTURES, Check, Found
+from cli.truncation import Check, Found
 from market_data.feed import FileFeed
 from strategy.decider import StrategyDecider
 from tests.support.shell import QUICK, TRADED, short_data
@@ -87,15 +88,24 @@ def test_an_honest_strategy_passes(settings: Settings, events: list[Event]) -> N
     found = check(settings, events)
     assert (found.candles, found.assessments) == (288, 288)
     assert (found.differing, found.early, found.first, found.first_early) == (0, 0, None, None)
-    assert (found.cuts, found.runs) == (12, 36)
+    assert (found.misdated, found.first_misdated) == (0, None)
+    assert found.signals > 12
+    assert found.after_signal == 12
+    assert 12 < found.cuts <= 24
+    assert found.runs == 3 * found.cuts
     assert found.scratch >= 4
     assert found.judged > 100
 
 
 def test_as_many_cuts_as_wanted_and_no_more_than_there_are(settings: Settings, events: list[Event]) -> None:
-    assert check(settings, events, cuts=1).cuts == 1
+    found = check(settings, events, cuts=1)
+    assert (found.cuts, found.after_signal) == (2, 1)
     # an hour's candles of 15 minutes: at its close, 15 minutes and half an hour before it
-    assert check(settings, events[:48], cuts=100_000).cuts == 12 * 3
+    found = check(settings, events[:48], cuts=100_000)
+    assert (found.cuts, found.signals) == (12 * 3, 0)
+    found = check(settings, events, cuts=100_000)
+    assert found.after_signal == found.signals
+    assert found.cuts >= 72 * 3
 
 
 class Late(Wrapped):
@@ -174,6 +184,33 @@ def test_a_fault_is_found(
     assert future in found.first.future
 
 
+class NextLow(Wrapped):
+    """Enters at the next candle's extreme where that is a better price."""
+
+    def change(self, out: Output, event: Event) -> Output:
+        assert isinstance(out.body, Assessment)
+        signal = out.body.signal
+        following = self.data[self.taken].body if self.taken < len(self.data) else None
+        if signal is None or not isinstance(following, Candle):
+            return out
+        long = signal.side is Side.LONG
+        entry = min(signal.entry, following.low) if long else max(signal.entry, following.high)
+        signal = msgspec.structs.replace(signal, entry=entry)
+        return Output(out.stream, out.key, msgspec.structs.replace(out.body, signal=signal))
+
+
+def test_a_better_price_from_the_next_candle_is_found_at_any_number_of_cuts(
+    settings: Settings, events: list[Event]
+) -> None:
+    """Signals are rare, so that cuts which are only spread evenly would miss it."""
+    for cuts in (6, 24):
+        found = check(settings, events, NextLow, cuts)
+        assert found.differing > 0
+        assert found.first is not None
+        assert (found.first.step, found.first.name) == ("signal", "entry")
+        assert found.first.time == found.first.cut
+
+
 def test_a_difference_names_both_numbers(settings: Settings, events: list[Event]) -> None:
     first = check(settings, events, Resampling, cuts=30).first
     assert first is not None
@@ -217,6 +254,32 @@ def test_evidence_on_a_forming_bias_candle_is_found_even_if_nothing_differs(
     assert (found.differing, found.early) == (0, 288 * 3 // 4)
     assert found.first_early is not None
     assert found.first_early.step == "bias"
+
+
+class EarlyDecision(Wrapped):
+    """Takes an hour's last quarter together with the third, which nothing that is said gives away."""
+
+    def handle(self, event: Event) -> Sequence[Output]:
+        self.taken += 1
+        said = list(self.inner.handle(event))
+        if self.taken < len(self.data) and event.body.time % HOUR == HOUR - QUARTER:
+            said += self.inner.handle(self.data[self.taken])
+        return said
+
+
+def test_what_is_said_before_its_time_is_found_even_if_nothing_differs(
+    settings: Settings, events: list[Event]
+) -> None:
+    found = check(settings, events, EarlyDecision)
+    assert (found.differing, found.early) == (0, 0)
+    assert found.misdated == 288 // 4
+    assert found.first_misdated is not None
+    assert found.first_misdated.time == found.first_misdated.caused + QUARTER
+    assert not _sound(found)
+    (sentence,) = _faults(found)
+    assert sentence.startswith(
+        "72 assessments bear another time than the event that caused them: the first says"
+    )
 
 
 class TestPlanted:
