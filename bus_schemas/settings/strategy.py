@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from bus_schemas.settings.section import Contradiction, Section, spelled
+from bus_schemas.settings.section import Contradiction, Section
+from bus_schemas.settings.sessions import SESSION as SESSION
+from bus_schemas.settings.sessions import SessionText, holds_a_candle
 from bus_schemas.timeframes import HOUR, TIMEFRAMES, length
 
 
@@ -100,13 +100,6 @@ class By(StrEnum):
     WICK = "wick"
 
 
-_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
-SESSION = re.compile(rf"(?P<name>[a-z][a-z0-9_]{{0,15}}) (?P<start>{_TIME})-(?P<end>{_TIME})")
-"""How a session is written."""
-
-SessionText = Annotated[str, spelled(SESSION.pattern, "a session such as `london 02:00-05:00`")]
-
-
 class StrategySettings(Section):
     """Timeframes, structure, and the steps of the playbook.
 
@@ -174,7 +167,7 @@ class StrategySettings(Section):
     max_entry_atr: float = Field(3.0, gt=0, le=50, description="Farthest entry from the close, in ATR.")
     stop_beyond: StopBeyond = Field(StopBeyond.SWEEP, description="What the stop stands beyond.")
     stop_buffer_atr: float = Field(0.25, ge=0, le=10, description="Stop beyond that, in ATR.")
-    min_stop_atr: float = Field(1.0, gt=0, le=50, description="Nearest stop from the entry, in ATR.")
+    min_stop_atr: float = Field(1.0, ge=0.01, le=50, description="Nearest stop from the entry, in ATR.")
     max_stop_atr: float = Field(3.0, gt=0, le=50, description="Widest stop from the entry, in ATR.")
     min_room_r: float = Field(1.0, ge=0, le=50, description="Nearest opposite liquidity of the bias, in R.")
     first_target_r: float = Field(2.0, gt=0, le=50, description="First target where no liquidity fits, in R.")
@@ -201,6 +194,11 @@ class StrategySettings(Section):
             yield Contradiction(
                 ("min_stop_atr", "max_stop_atr"),
                 "min_stop_atr is above max_stop_atr: every stop would be refused",
+            )
+        if self.stop_buffer_atr >= self.max_stop_atr:
+            yield Contradiction(
+                ("stop_buffer_atr", "max_stop_atr"),
+                "stop_buffer_atr must be below max_stop_atr: every stop would be refused",
             )
         if self.first_target_r >= self.second_target_r:
             yield Contradiction(
@@ -260,21 +258,63 @@ class StrategySettings(Section):
                 ("bias_step", "shift_step"),
                 "bias_step or shift_step must be required: nothing else tells the side",
             )
-        if self.zone_step is Step.REQUIRED and not self._waits_at_zones():
+        yield from self._zone_contradictions()
+        if self.kill_zone_step is Step.REQUIRED:
+            yield from self._kill_zone_contradictions()
+
+    def _zone_contradictions(self) -> Iterator[Contradiction]:
+        waits = any(kind is not ZoneKind.OPTIMAL_TRADE_ENTRY for kind in self.zones)
+        if self.zone_step is Step.REQUIRED and not waits:
             yield Contradiction(
                 ("zone_step", "zones"), "zone_step is required, but zones names none: there would be no entry"
             )
-        if self.kill_zone_step is not Step.REQUIRED:
+        if self.zone_step is not Step.REQUIRED and self.shift_step is Step.OFF:
+            if self.zone_step is Step.OFF:
+                yield Contradiction(
+                    ("zone_step", "shift_step"),
+                    "zone_step and shift_step are both off: there would be no entry, for the optimal trade"
+                    " entry is that of a shift",
+                )
+            elif not waits:
+                yield Contradiction(
+                    ("zone_step", "zones", "shift_step"),
+                    "zones names none and shift_step is off: there would be no entry, for the optimal trade"
+                    " entry is that of a shift",
+                )
+        if self.inducement_step is not Step.REQUIRED:
             return
+        if self.zone_step is Step.OFF:
+            yield Contradiction(
+                ("inducement_step", "zone_step"),
+                "inducement_step is required, but zone_step is off: only order blocks have inducement",
+            )
+        elif ZoneKind.ORDER_BLOCK not in self.zones:
+            yield Contradiction(
+                ("inducement_step", "zones"),
+                "inducement_step is required, but zones does not name order_block: only that has inducement",
+            )
+
+    def _kill_zone_contradictions(self) -> Iterator[Contradiction]:
         if not self.kill_zones:
             yield Contradiction(
                 ("kill_zone_step", "kill_zones"), "kill_zone_step is required, but kill_zones names none"
             )
-        if TIMEFRAMES.get(self.decision_timeframe, 0) > HOUR:
+            return
+        candle = TIMEFRAMES.get(self.decision_timeframe)
+        if candle is None:
+            return
+        if candle > HOUR:
             yield Contradiction(
                 ("kill_zone_step", "decision_timeframe"),
                 "kill_zone_step is required, but decision candles above 1h are longer than a session",
             )
-
-    def _waits_at_zones(self) -> bool:
-        return any(kind is not ZoneKind.OPTIMAL_TRADE_ENTRY for kind in self.zones)
+            return
+        named = {match["name"]: match for text in self.sessions if (match := SESSION.fullmatch(text))}
+        if not all(name in named for name in self.kill_zones):
+            return
+        if not any(holds_a_candle(named[name], candle, self.session_zone) for name in self.kill_zones):
+            yield Contradiction(
+                ("kill_zone_step", "kill_zones", "sessions", "session_zone", "decision_timeframe"),
+                f"kill_zone_step is required, but no candle of {self.decision_timeframe} lies inside any of"
+                f" {', '.join(named[name][0] for name in self.kill_zones)} and ends before it does",
+            )

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bus_schemas.settings.strategy import BlockCandle, BlockZone, By, StrategySettings
+from bus_schemas.timeframes import parse_time
 from strategy.rules import bias_rules, decision_rules, digest
-from strategy.smc import params
+from strategy.smc import Candle, SmcEngine, params
 from strategy.smc.params import KILL_ZONES
 from strategy.smc.rules import rules
 
@@ -38,12 +39,91 @@ from strategy.smc.rules import rules
         ({"session_zone": "New York"}, "IANA name"),
         ({"session_zone": "../etc/passwd"}, "IANA name"),
         ({"sweep_step": "maybe"}, "sweep_step"),
+        ({"min_stop_atr": 0.001}, "min_stop_atr"),
+        ({"stop_buffer_atr": 3.0}, "stop_buffer_atr must be below max_stop_atr"),
+        ({"stop_buffer_atr": 2.0, "max_stop_atr": 1.5}, "stop_buffer_atr must be below max_stop_atr"),
+        ({"inducement_step": "required", "zones": "fair_value_gap,breaker"}, "does not name order_block"),
+        ({"inducement_step": "required", "zone_step": "scored", "zones": ""}, "does not name order_block"),
+        ({"inducement_step": "required", "zone_step": "off"}, "zone_step is off: only order blocks"),
+        ({"shift_step": "off", "zone_step": "off"}, "zone_step and shift_step are both off"),
+        ({"shift_step": "off", "zone_step": "scored", "zones": ""}, "zones names none and shift_step is off"),
         ({"surprise": 1}, "surprise"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(change: dict[str, object], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         StrategySettings.model_validate(change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stop_buffer_atr": 2.99},
+        {"min_stop_atr": 0.01},
+        {"inducement_step": "required", "zones": "order_block"},
+        {"inducement_step": "required", "zone_step": "scored"},
+        {"inducement_step": "scored", "zones": "fair_value_gap"},
+        {"shift_step": "off", "zone_step": "scored"},
+        {"shift_step": "scored", "zone_step": "off"},
+        {"kill_zone_step": "required"},
+    ],
+)
+def test_what_can_give_a_signal_is_allowed(change: dict[str, object]) -> None:
+    StrategySettings.model_validate(change)
+
+
+MINUTES = {"15m": 15, "30m": 30, "1h": 60}
+
+
+@pytest.mark.parametrize(
+    ("session", "timeframe", "zone", "holds"),
+    [
+        ("10:15-10:45", "1h", "America/New_York", False),
+        ("10:00-11:00", "1h", "America/New_York", False),
+        ("10:00-11:01", "1h", "America/New_York", True),
+        ("10:15-11:45", "1h", "America/New_York", False),
+        ("10:15-11:45", "1h", "Asia/Kolkata", True),
+        ("10:15-12:15", "1h", "America/New_York", True),
+        ("23:15-00:45", "1h", "UTC", False),
+        ("23:00-00:15", "1h", "UTC", True),
+        ("10:15-10:45", "15m", "America/New_York", True),
+        ("10:15-10:30", "15m", "America/New_York", False),
+    ],
+)
+def test_a_kill_zone_that_no_decision_lies_in(session: str, timeframe: str, zone: str, holds: bool) -> None:
+    """The engine says whether a session goes on after a candle: on the days without a clock change."""
+    change = {
+        "kill_zone_step": "required",
+        "kill_zones": "silver",
+        "sessions": f"silver {session}",
+        "session_zone": zone,
+        "decision_timeframe": timeframe,
+    }
+    if holds:
+        StrategySettings.model_validate(change)
+    else:
+        with pytest.raises(
+            ValidationError, match=f"no candle of {timeframe} lies inside any of silver {session}"
+        ):
+            StrategySettings.model_validate(change)
+    allowed = StrategySettings.model_validate(change | {"kill_zone_step": "off"})
+    engine = SmcEngine(decision_rules(allowed))
+    span = MINUTES[timeframe] * 60_000
+    opened = False
+    for number in range(3 * 86_400_000 // span):
+        engine.update(Candle(parse_time("2024-06-03") + number * span, 1.0, 2.0, 0.5, 1.5, 1.0))
+        opened |= engine.state.kills[0].id != 0
+    assert opened is holds
+
+
+def test_one_kill_zone_that_holds_a_decision_is_enough() -> None:
+    StrategySettings.model_validate(
+        {
+            "kill_zone_step": "required",
+            "kill_zones": "silver,london",
+            "sessions": "silver 10:15-10:45,london 02:00-05:00",
+        }
+    )
 
 
 LENGTHS = {
