@@ -28,6 +28,10 @@ WIDE = 100
 """Columns of a terminal from which on there is room for a bar beside the figures."""
 
 
+TOP_REASONS = 5
+"""Reasons without a signal that the table names; `--json` has all."""
+
+
 class Shown(NamedTuple):
     """What is known at a moment."""
 
@@ -160,6 +164,7 @@ def table(report: Report, halts: Sequence[Halt] = ()) -> Table:
         ("gaps", str(report.gaps)),
         ("assessments", f"{report.assessments:,}"),
         ("signals", str(report.signals)),
+        *_no_signal(report),
         ("orders", str(report.orders)),
         ("refusals", str(sum(report.refusals.values()))),
         *((f"  {reason}", str(count)) for reason, count in report.refusals.items()),
@@ -184,3 +189,12 @@ def table(report: Report, halts: Sequence[Halt] = ()) -> Table:
     for row in rows:
         shown.add_row(*map(escape, row))
     return shown
+
+
+def _no_signal(report: Report) -> list[tuple[str, str]]:
+    """Why there was no signal: the most frequent reasons, and how many assessments had others."""
+    reasons = list(report.no_signal.items())
+    top, others = reasons[:TOP_REASONS], sum(count for _, count in reasons[TOP_REASONS:])
+    rows = [("why no signal", f"{sum(report.no_signal.values()):,}")]
+    rows += [(f"  {reason}", f"{count:,}") for reason, count in top]
+    return [*rows, ("  others", f"{others:,}")] if others else rows

@@ -46,6 +46,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a run did. Money in settle currency; `win_rate` from 0 to 1.
 
     Attributes:
+        no_signal: assessments without a signal, by reason code, the most frequent first.
         orders: signals that risk approved.
         refusals: signals that risk refused, by reason code.
         profit_factor: gross profit over gross loss of closed trades; None without a loss.
@@ -58,6 +59,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     assessments: int
     signals: int
+    no_signal: dict[str, int]
     orders: int
     refusals: dict[str, int]
     fills: int
@@ -82,7 +84,7 @@ class Tally:
     def __init__(self) -> None:
         self.counts: Counter[type] = Counter()
         self.signals = 0
-        self.reasons: Counter[str] = Counter()
+        self.no_signal: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.open: dict[str, PositionChanged] = {}
         self.equity_start: Decimal | None = None
@@ -110,7 +112,8 @@ class Tally:
             case Assessment():
                 self._once("assessment", body.symbol, body.time)
                 self.signals += body.signal is not None
-                self.reasons[body.reason.value if body.reason else "signal"] += 1
+                if body.reason is not None:
+                    self.no_signal[body.reason.value] += 1
             case OrderApproved() | OrderRefused():
                 self._decision(event, body)
             case PlaceOrder():
@@ -174,6 +177,7 @@ class Tally:
             gaps=counts[Gap],
             assessments=counts[Assessment],
             signals=self.signals,
+            no_signal=dict(sorted(self.no_signal.items(), key=lambda item: (-item[1], item[0]))),
             orders=counts[OrderApproved],
             refusals=dict(sorted(self.refusals.items())),
             fills=counts[Fill],

@@ -17,8 +17,17 @@ from cli.report import Report
 from tests.support.shell import TRADED, World, config, eventually, invoke, short_data
 
 KEYS = {
-    *("candles", "gaps", "assessments", "signals", "orders", "refusals", "fills", "trades", "equity_start"),
-    *("equity_end", "fees", "funding", "max_drawdown_pct", "profit_factor", "win_rate", "positions_open"),
+    *("candles", "gaps", "assessments", "signals", "no_signal", "orders", "refusals", "fills", "trades"),
+    *(
+        "equity_start",
+        "equity_end",
+        "fees",
+        "funding",
+        "max_drawdown_pct",
+        "profit_factor",
+        "win_rate",
+        "positions_open",
+    ),
     *("duplicates", "latency_ms", "elapsed_s", "digest"),
 }
 
@@ -68,6 +77,7 @@ def test_the_run_traded(report: dict[str, Any]) -> None:
     assert (report["candles"], report["assessments"], report["duplicates"]) == (864, 576, 0)
     assert report["trades"] > 5
     assert report["orders"] + sum(report["refusals"].values()) == report["signals"]
+    assert report["signals"] + sum(report["no_signal"].values()) == report["assessments"]
     assert report["equity_end"] != report["equity_start"]
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
 
@@ -143,6 +153,7 @@ def test_a_person_sees_a_table_and_nothing_is_left(world: World, arguments: tupl
     assert found.stderr == ""
     assert "Paper run" in found.stdout
     assert "profit factor" in found.stdout
+    assert "why no signal" in found.stdout
     assert world.folders() == before
 
 

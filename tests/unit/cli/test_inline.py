@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bus_schemas.bus.port import Entry
+from bus_schemas.events import NoSignal
 from bus_schemas.settings import Settings, load
 from bus_schemas.topology import READER_SPECS, Place, Stream
 from cli.inline import InlineRun
@@ -41,6 +42,10 @@ def test_a_run_trades_and_is_quiet_after_every_step(data: Path) -> None:
     assert found.trades > 5
     assert found.assessments == 2 * 3 * 96
     assert sum(found.refusals.values()) + found.orders == found.signals
+    assert sum(found.no_signal.values()) + found.signals == found.assessments
+    counts = list(found.no_signal.values())
+    assert counts == sorted(counts, reverse=True)
+    assert set(found.no_signal) <= {reason.value for reason in NoSignal}
 
 
 def test_two_runs_have_one_digest_whatever_the_batches(data: Path) -> None:

@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from bus_schemas.events import Candle, HaltReason, OrderApproved
+from bus_schemas.envelope import Event
+from bus_schemas.events import Assessment, Candle, HaltReason, NoSignal, OrderApproved
 from bus_schemas.settings import load
+from bus_schemas.topology import Place, Stream
 from cli.inline import InlineRun
 from cli.progress import LiveProgress, PlainProgress, Shown, figures, progress_on, table
 from cli.report import Follower, Tally
@@ -69,6 +71,24 @@ def test_halts_that_hold_are_a_row() -> None:
         out = io.StringIO()
         Console(file=out, width=80).print(table(report, halts))
         assert ("* drawdown" in out.getvalue()) is ("halts" in out.getvalue()) is bool(halts)
+
+
+def test_the_most_frequent_reasons_without_a_signal_are_rows() -> None:
+    tally = Tally()
+    for count, reason in enumerate(list(NoSignal)[:7], 1):
+        for time in range(count):
+            place, at = Place(Stream.SIGNALS, "p0"), 100 * count + time
+            body = Assessment(time=at, symbol="X", timeframe="1h", signal=None, reason=reason, evidence=())
+            tally.add(Event(place, at, "X", body))
+    out = io.StringIO()
+    Console(file=out, width=80).print(table(tally.report(0, "d" * 64)))
+    rows = [line.strip("│ ").split("│") for line in out.getvalue().splitlines() if "│" in line]
+    shown = {name.strip(): value.strip() for name, value in (row for row in rows if len(row) == 2)}
+    reasons = [reason.value for reason in list(NoSignal)[:7]]
+    assert shown["why no signal"] == str(sum(range(1, 8)))
+    assert [shown[reason] for reason in reversed(reasons[2:])] == ["7", "6", "5", "4", "3"]
+    assert shown["others"] == str(2 + 1)
+    assert not set(reasons[:2]) & set(shown)
 
 
 def test_a_run_without_trades_has_a_table_too() -> None:
