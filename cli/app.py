@@ -257,7 +257,12 @@ def lookahead_(
         str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
     ] = None,
     cuts: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Places in each symbol where the future is exchanged.")
+        int,
+        typer.Option(
+            min=1,
+            max=100_000,
+            help="Places in each symbol, spread evenly, where the future is exchanged; as many again after signals.",
+        ),
     ] = lookahead.CUTS,
     plant: Annotated[
         Plant | None, typer.Option(help="Plant this fault, to see that the check fails as it should.")
