@@ -261,7 +261,7 @@ def lookahead_(
         typer.Option(
             min=1,
             max=100_000,
-            help="Places in each symbol, spread evenly, where the future is exchanged; as many again after signals.",
+            help="Places where the future is exchanged, spread evenly; as many again lie after signals.",
         ),
     ] = lookahead.CUTS,
     plant: Annotated[

@@ -24,8 +24,7 @@ def find(case: Case, setup: Setup, trace: Trace) -> list[Area]:
     """Where an entry may wait, the nearest to the price first; notes the failure if there is no place.
 
     An order block or a fair value gap is enough by itself. Where a zone is not required, the optimal trade
-    entry of the shift's impulse is a place too. The candle must
-    have closed ahead of it.
+    entry of the shift's impulse is a place too. The candle must have closed ahead of it.
     """
     settings, view, side = case.settings, case.decision, setup.side
     found = 0
@@ -159,9 +158,13 @@ def _stop(case: Case, entry: float, stop: float, risk: float, trace: Trace) -> b
 
 
 def _targets(case: Case, side: int, entry: float, risk: float, trace: Trace) -> tuple[float, float] | None:
-    """Two targets, if the bias timeframe's next opposite liquidity leaves room and both are prices."""
+    """Two targets, if the bias timeframe's next opposite liquidity leaves room and both are prices.
+
+    The bias's levels are those of its last candle: what the price has passed since is taken, although that
+    timeframe does not know it yet.
+    """
     least = case.settings.min_room_r
-    above = case.bias.liquidity(side, entry)
+    above = case.bias.liquidity(side, max(entry * side, case.bar.close * side) * side)
     levels = [*above, *case.decision.liquidity(side, entry)]
     first, second = targets_of(side, entry, risk, [level.price for level in levels], case.settings)
     numbers = {"first": first, "second": second, "min_room_r": least}

@@ -66,7 +66,7 @@ REASONS: list[tuple[NoSignal, str, dict[str, Any], dict[str, Any]]] = [
     (NoSignal.NO_INDUCEMENT, "inducement", {"inducement_step": R}, {}),
     (NoSignal.NO_INDUCEMENT, "inducement", {"inducement_step": R}, {"zones": (zone(marked=40),)}),
     (NoSignal.STOP_TOO_WIDE, "stop", {}, {"zones": (zone(bottom=975.0),)}),
-    (NoSignal.NO_TARGET, "targets", {}, {"far_levels": (1014.0,)}),
+    (NoSignal.NO_TARGET, "targets", {"min_room_r": 2.0}, {"far_levels": (1014.0, 1020.0)}),
     (NoSignal.SCORE_TOO_LOW, "score", {"min_score": 0.99}, {}),
 ]
 
@@ -259,6 +259,15 @@ def test_the_stop_is_beyond_the_sweep_or_the_zone() -> None:
     assert signal(assess(case(StrategySettings(sweep_step=O), **deep)))[1] == 995.0
     wide = {"zones": (zone(bottom=985.0),)}
     assert signal(assess(case(**wide)))[1] == 985.0 - 2.5
+
+
+def test_levels_that_price_has_passed_are_no_targets() -> None:
+    """The bias timeframe learns only with its next candle what the decision candle has taken."""
+    passed, ahead = assess(case(far_levels=(1014.0,))), assess(case(far_levels=(1014.0, 1030.0)))
+    assert passed.reason is None
+    told = step_of(ahead, "targets")
+    assert told
+    assert told.numbers["liquidity"] == 1030.0
 
 
 def test_an_entry_may_wait_in_the_middle_of_its_zone() -> None:
