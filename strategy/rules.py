@@ -8,7 +8,6 @@ import msgspec
 
 from bus_schemas.settings.strategy import SESSION, StrategySettings
 from strategy.smc import Parameters, Session
-from strategy.smc.params import BlockCandle, BlockZone, By
 
 ZONES_KEPT = 8
 """Per concept and side: a decision looks at those of the newest leg, and each is written at every candle."""
@@ -39,12 +38,12 @@ def _rules(settings: StrategySettings, timeframe: str, internal: int, swing: int
         timeframe=timeframe,
         internal_length=internal,
         swing_length=swing,
-        break_by=By(settings.break_by.value),
+        break_by=settings.break_by,
         displacement_atr=settings.displacement_atr,
         atr_period=settings.atr_period,
-        block_candle=BlockCandle(settings.block_candle.value),
-        block_zone=BlockZone(settings.block_zone.value),
-        block_broken_by=By(settings.block_broken_by.value),
+        block_candle=settings.block_candle,
+        block_zone=settings.block_zone,
+        block_broken_by=settings.block_broken_by,
         fvg_min_atr=settings.fvg_min_atr,
         pool_atr=settings.pool_atr,
         sweep_bars=settings.sweep_bars,

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from bus_schemas.settings.section import Contradiction, Section
 from bus_schemas.settings.sessions import SESSION as SESSION
 from bus_schemas.settings.sessions import SessionText, holds_a_candle
+from bus_schemas.structure import BlockCandle, BlockZone, By
 from bus_schemas.timeframes import HOUR, TIMEFRAMES, length
 
 
@@ -75,29 +76,6 @@ class StopBeyond(StrEnum):
     """The extreme of the sweep, where there is one, and always the zone."""
     ZONE = "zone"
     """The far edge of the zone."""
-
-
-class BlockCandle(StrEnum):
-    """Which candle of the leg is the order block."""
-
-    LAST_OPPOSITE = "last_opposite"
-    """The last candle against the break: the choice of most teaching."""
-    EXTREME = "extreme"
-    """The candle with the leg's extreme: the choice of most indicators."""
-
-
-class BlockZone(StrEnum):
-    """Which part of that candle is the zone."""
-
-    WICK = "wick"
-    BODY = "body"
-
-
-class By(StrEnum):
-    """Which price must pass a level."""
-
-    CLOSE = "close"
-    WICK = "wick"
 
 
 class StrategySettings(Section):

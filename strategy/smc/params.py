@@ -7,35 +7,13 @@ from enum import StrEnum
 import msgspec
 
 from bus_schemas.errors import ConfigurationError
+from bus_schemas.structure import BlockCandle, BlockZone, By
 from strategy.smc.kinds import SCOPES
 
 MOST_KEPT = 256
 MOST_SESSIONS = 16
 MOST_WINDOW = 1_024
 MOST_LENGTH = MOST_WINDOW - 2
-
-
-class By(StrEnum):
-    """Which price must pass a level."""
-
-    CLOSE = "close"
-    WICK = "wick"
-
-
-class BlockCandle(StrEnum):
-    """Which candle of the leg is the order block."""
-
-    LAST_OPPOSITE = "last_opposite"
-    """The last candle against the break at or before the leg's extreme: the choice of most teaching."""
-    EXTREME = "extreme"
-    """The candle with the leg's extreme since the pivot: the choice of most indicators."""
-
-
-class BlockZone(StrEnum):
-    """Which part of that candle is the zone."""
-
-    WICK = "wick"
-    BODY = "body"
 
 
 class Breaks(StrEnum):

@@ -6,8 +6,9 @@ import hashlib
 
 import msgspec
 
+from bus_schemas.structure import BlockCandle, BlockZone, By
 from bus_schemas.timeframes import HOUR, MINUTE, length
-from strategy.smc.params import BlockCandle, BlockZone, Breaks, By, Parameters, minutes
+from strategy.smc.params import Breaks, Parameters, minutes
 from strategy.smc.zone_clock import clock_changes
 
 
