@@ -49,17 +49,11 @@ def advance(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     end, day = bar.time + rules.length, state.day
     if rules.sessions != 0:
         if end >= state.clock.next:
-            sessions.advance(
-                state.kills, state.clock, bar, state.highs, state.highs_book, state.lows,
-                state.lows_book, rules, out,
-            )  # fmt: skip
+            sessions.advance(state, bar, rules, out)
         else:
             sessions.stretch(state.kills, bar, rules)
     if end >= day.end or day.seen == 0:
-        periods.advance(
-            day, state.week, state.month, bar, state.highs, state.highs_book, state.lows, state.lows_book,
-            rules, out,
-        )  # fmt: skip
+        periods.advance(state, bar, rules, out)
     else:
         periods.stretch(day, bar)
 

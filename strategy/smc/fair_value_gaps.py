@@ -126,4 +126,3 @@ def _pass(
     emit(out, kind, NONE, side, bar.time, middle, zone.top, zone.bottom, reach, zone.id, 0, 0)
     zone.stage = stage
     zone.next = following
-    zone.changed = bar.time

@@ -68,7 +68,6 @@ def meet(zones: list[Zone], book: Book, side: int, bar: Candle, out: Out) -> Non
             _say(FLIP_RETESTED, zone, side, reach, bar, out)
             zone.stage = RETESTED
             zone.next = far
-            zone.changed = bar.time
         if (bar.close - far) * side < 0:
             _say(FLIP_FAILED, zone, side, bar.close, bar, out)
             zone.stage = books.GONE

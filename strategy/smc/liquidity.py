@@ -12,7 +12,7 @@ from strategy.smc.candle import Candle
 from strategy.smc.kinds import EQUALS, INTERNAL, POOL, POOL_GROWN, RUN, SWEPT
 from strategy.smc.memory import Out, add, drop, emit
 from strategy.smc.rules import Rules
-from strategy.smc.state import Book, Zone
+from strategy.smc.state import Book, State, Zone
 
 
 def pivot(
@@ -106,10 +106,7 @@ def level_at(
 
 
 def renew(
-    highs: list[Zone],
-    highs_book: Book,
-    lows: list[Zone],
-    lows_book: Book,
+    state: State,
     scope: int,
     name: int,
     at: int,
@@ -120,10 +117,10 @@ def renew(
     out: Out,
 ) -> None:
     """The high and low of a new day, week, month or session, in place of the untouched ones before."""
-    _forget(highs, highs_book, 1, scope)
-    _forget(lows, lows_book, -1, scope)
-    level_at(highs, highs_book, 1, scope, name, at, high, high, 1, bar, rules, out)
-    level_at(lows, lows_book, -1, scope, name, at, low, low, 1, bar, rules, out)
+    _forget(state.highs, state.highs_book, 1, scope)
+    _forget(state.lows, state.lows_book, -1, scope)
+    level_at(state.highs, state.highs_book, 1, scope, name, at, high, high, 1, bar, rules, out)
+    level_at(state.lows, state.lows_book, -1, scope, name, at, low, low, 1, bar, rules, out)
 
 
 def _forget(zones: list[Zone], book: Book, side: int, scope: int) -> None:

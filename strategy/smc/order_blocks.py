@@ -135,5 +135,4 @@ def _mitigate(zone: Zone, side: int, reach: float, bar: Candle, out: Out) -> Non
         zone.bottom, reach, zone.id, 0, 0,
     )  # fmt: skip
     zone.stage = MITIGATED
-    zone.changed = bar.time
     zone.next = zone.bottom if side > 0 else zone.top

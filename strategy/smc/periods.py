@@ -14,33 +14,23 @@ from strategy.smc.candle import Candle
 from strategy.smc.kinds import DAY, MONTH, PREVIOUS, WEEK
 from strategy.smc.memory import Out, emit
 from strategy.smc.rules import Rules
-from strategy.smc.state import Book, Period, Zone
+from strategy.smc.state import Period, State
 
 DAY_LENGTH: Final = 86_400_000
 MONDAY: Final = 4 * DAY_LENGTH
 """From 1970-01-01, a Thursday, to the first Monday."""
 
 
-def advance(
-    day: Period,
-    week: Period,
-    month: Period,
-    bar: Candle,
-    highs: list[Zone],
-    highs_book: Book,
-    lows: list[Zone],
-    lows_book: Book,
-    rules: Rules,
-    out: Out,
-) -> None:
+def advance(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     """Take a bar that begins a day or ends one. A bar within a day only stretches the day, see `stretch`."""
+    day = state.day
     if bar.time >= day.end:
-        _end_day(day, week, month, bar, highs, highs_book, lows, lows_book, rules, out)
+        _end_day(state, bar, rules, out)
         day.start = start_of(bar.time, DAY)
         day.end = day.start + DAY_LENGTH
     stretch(day, bar)
     if bar.time + rules.length >= day.end:
-        _end_day(day, week, month, bar, highs, highs_book, lows, lows_book, rules, out)
+        _end_day(state, bar, rules, out)
 
 
 def stretch(day: Period, bar: Candle) -> None:
@@ -54,27 +44,17 @@ def stretch(day: Period, bar: Candle) -> None:
     day.seen += 1
 
 
-def _end_day(
-    day: Period,
-    week: Period,
-    month: Period,
-    bar: Candle,
-    highs: list[Zone],
-    highs_book: Book,
-    lows: list[Zone],
-    lows_book: Book,
-    rules: Rules,
-    out: Out,
-) -> None:
+def _end_day(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     """End the day, if it has not ended, and the week and the month that end with it or before the bar."""
+    day = state.day
     if day.seen != 0:
-        _finish(day, DAY, bar, highs, highs_book, lows, lows_book, rules, out)
+        _finish(state, day, DAY, bar, rules, out)
     for scope in (WEEK, MONTH):
-        period = week if scope == WEEK else month
+        period = state.week if scope == WEEK else state.month
         if day.seen != 0:
             _include(period, day, scope)
         if period.seen != 0 and (day.end >= period.end or bar.time >= period.end):
-            _finish(period, scope, bar, highs, highs_book, lows, lows_book, rules, out)
+            _finish(state, period, scope, bar, rules, out)
             period.seen = 0
     day.seen = 0
 
@@ -93,17 +73,7 @@ def _include(period: Period, day: Period, scope: int) -> None:
     period.seen += day.seen
 
 
-def _finish(
-    period: Period,
-    scope: int,
-    bar: Candle,
-    highs: list[Zone],
-    highs_book: Book,
-    lows: list[Zone],
-    lows_book: Book,
-    rules: Rules,
-    out: Out,
-) -> None:
+def _finish(state: State, period: Period, scope: int, bar: Candle, rules: Rules, out: Out) -> None:
     coverage = period.seen * rules.length / (period.end - period.start)
     if coverage < rules.period_coverage:
         return
@@ -114,7 +84,7 @@ def _finish(
     period.last = name
     if bar.time >= period.end:
         return
-    liquidity.renew(highs, highs_book, lows, lows_book, scope, name, period.start, high, low, bar, rules, out)
+    liquidity.renew(state, scope, name, period.start, high, low, bar, rules, out)
 
 
 def start_of(time: int, scope: int) -> int:

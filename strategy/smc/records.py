@@ -70,14 +70,15 @@ def _row(kind: type, item: object) -> tuple[float, ...]:
 
 def from_record(array: Any, rules: Rules) -> State:
     """The state that streaming goes on from."""
+    record = array[0]
+    counts = {"slots": rules.mask + 1, "internal_turns": 4, "swing_turns": 4, "kills": rules.sessions}
     values: dict[str, Any] = {}
     for name, kind, room in _parts():
-        rows = array[name][0].tolist() if room else [array[name][0].item()]
-        values[name] = [kind(*row) for row in rows] if room else kind(*rows[0])
-    counts = {"slots": rules.mask + 1, "internal_turns": 4, "swing_turns": 4, "kills": rules.sessions}
-    for name, _, room in _parts():
         if room:
-            del values[name][counts[name] if name in counts else values[f"{name}_book"].count :]
+            count = counts[name] if name in counts else int(record[f"{name}_book"]["count"])
+            values[name] = [kind(*row) for row in record[name][:count].tolist()]
+        else:
+            values[name] = kind(*record[name].item())
     return State(**values)
 
 

@@ -14,23 +14,14 @@ from strategy.smc.candle import Candle
 from strategy.smc.kinds import SESSION_CLOSED, SESSION_OPENED, SESSIONS_FROM
 from strategy.smc.memory import Out, emit
 from strategy.smc.rules import Rules
-from strategy.smc.state import Book, Clock, Kill, Zone
+from strategy.smc.state import Clock, Kill, State
 
 DAY_LENGTH: Final = 86_400_000
 
 
-def advance(
-    kills: list[Kill],
-    clock: Clock,
-    bar: Candle,
-    highs: list[Zone],
-    highs_book: Book,
-    lows: list[Zone],
-    lows_book: Book,
-    rules: Rules,
-    out: Out,
-) -> None:
+def advance(state: State, bar: Candle, rules: Rules, out: Out) -> None:
     """Take a bar with which a session may begin or end."""
+    kills, clock = state.kills, state.clock
     opening = _local(clock, bar.time, rules)
     now, row = opening % DAY_LENGTH, clock.row
     then = _local(clock, bar.time + rules.length, rules) % DAY_LENGTH
@@ -39,14 +30,14 @@ def advance(
         kill, start, end = kills[index], rules.starts[index], rules.ends[index]
         inside = _within(now, start, end)
         if kill.id != 0 and (not inside or opening - kill.local >= DAY_LENGTH):
-            _close(kill, index, False, bar, highs, highs_book, lows, lows_book, rules, out)
+            _close(state, kill, index, False, bar, rules, out)
         if inside:
             if kill.id == 0:
                 since = (now - start) % DAY_LENGTH
                 _open(kill, index, opening - since, since, row, bar, rules, out)
             _stretch(kill, bar)
             if not _within(then, start, end):
-                _close(kill, index, True, bar, highs, highs_book, lows, lows_book, rules, out)
+                _close(state, kill, index, True, bar, rules, out)
         if kill.id != 0:
             wait = min(wait, (end - then) % DAY_LENGTH)
         elif _within(then, start, end):
@@ -98,18 +89,7 @@ def _open(
     kill.seen = 0
 
 
-def _close(
-    kill: Kill,
-    index: int,
-    whole: bool,
-    bar: Candle,
-    highs: list[Zone],
-    highs_book: Book,
-    lows: list[Zone],
-    lows_book: Book,
-    rules: Rules,
-    out: Out,
-) -> None:
+def _close(state: State, kill: Kill, index: int, whole: bool, bar: Candle, rules: Rules, out: Out) -> None:
     """End a session: with its last bar, or late, when it must have ended in a hole before this bar."""
     end = bar.time + rules.length if whole else bar.time
     coverage = min(kill.seen * rules.length / (end - kill.start), 1.0)
@@ -122,7 +102,7 @@ def _close(
     kill.last = name
     if not whole or coverage < rules.period_coverage:
         return
-    liquidity.renew(highs, highs_book, lows, lows_book, scope, name, kill.start, high, low, bar, rules, out)
+    liquidity.renew(state, scope, name, kill.start, high, low, bar, rules, out)
 
 
 def _local(clock: Clock, time: int, rules: Rules) -> int:

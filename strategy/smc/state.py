@@ -158,7 +158,6 @@ class Trend:
 
     side: int = 0
     id: int = 0
-    at: int = 0
     start: float = 0.0
     start_at: int = 0
     end: float = 0.0
@@ -192,7 +191,7 @@ class Zone(msgspec.Struct, array_like=True):
         since: open time of the bar at which it became known.
         next: the price at which something happens next.
         stage: how far it has come; the numbers are each concept's own.
-        changed: open time of the bar of its newest stage.
+        changed: of a level the bar that first went beyond it.
         mark: of a block its inducement; of a level the extreme beyond it.
         marked: of a block the event that found the inducement; of a flip the candle of the zone that it was.
         kind: of a flip the kind that made it; of a level how many pivots.

@@ -117,7 +117,6 @@ def broken(
             emit(out, MSS, scope, side, bar.time, leg.level, top, bottom, body, name, displaced, 0)
     trend.side = side
     trend.id = name
-    trend.at = bar.time
     trend.start = start
     trend.start_at = start_at
     trend.end = end
