@@ -56,6 +56,19 @@ Redis = Annotated[
 Namespace = Annotated[
     str | None, typer.Option("--namespace", help="Namespace on the server.", callback=_filled)
 ]
+Symbols = Annotated[
+    str | None, typer.Option(help="Comma-separated; default all in the folder.", callback=_filled)
+]
+Timeframes = Annotated[
+    str | None,
+    typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B", callback=_filled),
+]
+From = Annotated[
+    str | None, typer.Option("--from", help="First candle; default the oldest.", callback=_filled)
+]
+To = Annotated[
+    str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
+]
 Pid = Annotated[int | None, typer.Option("--pid", help="Which run of this machine, where several go on.")]
 
 
@@ -67,16 +80,9 @@ def paper(
             "--data", help="Folder of `<SYMBOL>-<timeframe>.csv.gz`, .csv or .parquet; default the sample."
         ),
     ] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated; default all in the folder.", callback=_filled)
-    ] = None,
-    timeframes: Annotated[
-        str | None,
-        typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B", callback=_filled),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="First candle; default the oldest.", callback=_filled)
-    ] = None,
+    symbols: Symbols = None,
+    timeframes: Timeframes = None,
+    start: From = None,
     trade_from: Annotated[
         str | None,
         typer.Option(
@@ -85,9 +91,7 @@ def paper(
             callback=_filled,
         ),
     ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
-    ] = None,
+    end: To = None,
     pace: Annotated[
         str | None,
         typer.Option(
@@ -243,19 +247,10 @@ def lookahead_(
         Path | None,
         typer.Option("--data", help="Folder of candle files, as for `paper`; default the sample."),
     ] = None,
-    symbols: Annotated[
-        str | None, typer.Option(help="Comma-separated; default all in the folder.", callback=_filled)
-    ] = None,
-    timeframes: Annotated[
-        str | None,
-        typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B", callback=_filled),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="First candle; default the oldest.", callback=_filled)
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
-    ] = None,
+    symbols: Symbols = None,
+    timeframes: Timeframes = None,
+    start: From = None,
+    end: To = None,
     cuts: Annotated[
         int,
         typer.Option(
