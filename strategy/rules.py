@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
-import msgspec
-
 from bus_schemas.settings.strategy import SESSION, StrategySettings
 from strategy.smc import Parameters, Session
+from strategy.smc.rules import rules
 
 ZONES_KEPT = 8
 """Per concept and side: a decision looks at those of the newest leg, and each is written at every candle."""
@@ -28,9 +25,9 @@ def bias_rules(settings: StrategySettings) -> Parameters:
     )
 
 
-def digest(rules: Parameters) -> str:
-    """Eight characters that differ where parameters do: a state goes on only with those it was made for."""
-    return hashlib.blake2b(msgspec.json.encode(rules), digest_size=4).hexdigest()
+def digest(params: Parameters) -> str:
+    """The engine's own number of these parameters: a state goes on only with those it was made for."""
+    return f"{rules(params).made_for:012x}"
 
 
 def _rules(settings: StrategySettings, timeframe: str, internal: int, swing: int) -> Parameters:
