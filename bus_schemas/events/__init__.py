@@ -30,6 +30,7 @@ from bus_schemas.events.orders import (
 from bus_schemas.events.signals import Assessment, Evidence, NoSignal, Side, Signal, SymbolHalted
 from bus_schemas.events.venue import (
     AccountReport,
+    AlertCode,
     AmendOrder,
     CancelOrder,
     CancelRejected,
@@ -46,6 +47,8 @@ from bus_schemas.events.venue import (
     OrderRejected,
     PlaceOrder,
     PositionState,
+    StrayOrder,
+    VenueAlert,
     VenueRefusal,
 )
 
@@ -57,7 +60,7 @@ EVENT_TYPES: dict[str, type[Body]] = {
         *(OrderApproved, OrderRefused, TradingHalted, TradingResumed, FlattenApproved),
         *(PlaceOrder, AmendOrder, CancelOrder, LookUpOrder),
         *(OrderAccepted, OrderRejected, OrderFilled, OrderCancelled, CancelRejected, OrderNotFound),
-        *(FundingPaid, AccountReport, ClockTick),
+        *(FundingPaid, AccountReport, ClockTick, StrayOrder, VenueAlert),
         *(OrderChanged, Fill, PositionChanged, TradeClosed, FundingCharged, AccountSnapshot, Mismatch),
         *(KillSwitch, Acknowledge, ReduceOnly, Heartbeat),
     )
@@ -72,6 +75,7 @@ __all__ = [
     "AccountReport",
     "AccountSnapshot",
     "Acknowledge",
+    "AlertCode",
     "AmendOrder",
     "Assessment",
     "Body",
@@ -116,10 +120,12 @@ __all__ = [
     "Refusal",
     "Side",
     "Signal",
+    "StrayOrder",
     "SymbolHalted",
     "Target",
     "TradeClosed",
     "TradingHalted",
     "TradingResumed",
+    "VenueAlert",
     "VenueRefusal",
 ]

@@ -76,6 +76,7 @@ class Fill(Body, frozen=True, kw_only=True):
     Attributes:
         profit: realised by this fill before fees, in settle currency; 0 for an entry.
         position: signed contracts after it.
+        traded: the venue's time of the trade, where it was heard of later than it happened.
     """
 
     client_id: str
@@ -90,6 +91,7 @@ class Fill(Body, frozen=True, kw_only=True):
     liquidity: Liquidity
     profit: Decimal
     position: Decimal
+    traded: Millis | None = None
 
 
 class PositionChanged(Body, frozen=True, kw_only=True):

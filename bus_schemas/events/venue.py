@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-from bus_schemas.events.base import Body, Part
+from bus_schemas.events.base import Body, Millis, Part
 from bus_schemas.events.signals import Side
 
 
@@ -119,6 +119,7 @@ class OrderFilled(Body, frozen=True, kw_only=True):
         quantity: contracts filled now.
         remaining: contracts of the order that are still open.
         fee: in settle currency; above zero is paid.
+        traded: the venue's time of the trade, where it was heard of later than it happened.
     """
 
     client_id: str
@@ -130,6 +131,7 @@ class OrderFilled(Body, frozen=True, kw_only=True):
     remaining: Decimal
     fee: Decimal
     liquidity: Liquidity
+    traded: Millis | None = None
 
 
 class OrderCancelled(Body, frozen=True, kw_only=True):
@@ -192,3 +194,48 @@ class AccountReport(Body, frozen=True, kw_only=True):
 
 class ClockTick(Body, frozen=True, kw_only=True):
     """The time moved on at the venue. The order manager has no other clock."""
+
+
+class StrayOrder(Body, frozen=True, kw_only=True):
+    """An order of ours rests at the venue, by the form of its client id, and the edge knows no command
+    for it: the bus has lost its last moments, the venue has not. The order manager decides its end.
+
+    Attributes:
+        price: limit price; None unless it is a limit order.
+        trigger: of a stop; else None.
+    """
+
+    client_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    trigger: Decimal | None = None
+    reduce_only: bool = False
+
+
+class AlertCode(StrEnum):
+    """Closed list of what a venue edge warns of. Nothing is decided by it; a person should know."""
+
+    UNLISTED_STATUS = "unlisted_status"
+    FOREIGN_ORDER = "foreign_order"
+    STRAY_ORDER = "stray_order"
+    FOREIGN_FILL = "foreign_fill"
+    UNREACHABLE = "unreachable"
+    RATE_LIMITED = "rate_limited"
+    CLOCK = "clock"
+    SILENT_SOCKET = "silent_socket"
+    DENIED = "denied"
+
+
+class VenueAlert(Body, frozen=True, kw_only=True):
+    """The edge warns. The order manager hands it on, so that ledger and metrics have it.
+
+    Attributes:
+        symbol: `*` for the account.
+        detail: in words; never a key, a secret or a signature.
+    """
+
+    symbol: str
+    code: AlertCode
+    detail: str

@@ -32,6 +32,7 @@ from bus_schemas.settings.sources import (
     merge,
 )
 from bus_schemas.settings.strategy import StrategySettings
+from bus_schemas.settings.venue import VenueSettings
 from bus_schemas.topology import Topology
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "RuntimeSettings",
     "Settings",
     "StrategySettings",
+    "VenueSettings",
     "child_environment",
     "dump",
     "load",
@@ -64,6 +66,7 @@ class Settings(BaseSettings):
     risk: RiskSettings = RiskSettings()
     execution: ExecutionSettings = ExecutionSettings()
     paper: PaperSettings = PaperSettings()
+    venue: VenueSettings = VenueSettings()
     health: HealthSettings = HealthSettings()
     instruments: dict[str, Any] = Field(
         {}, description="Contract terms by symbol, over the defaults: tick, step, min_quantity, min_notional."
