@@ -116,6 +116,10 @@ class Keyed(Generic[S]):
         self._unborn.pop(key, None)
         self._changed.add(key)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether the key is known: was edited or put, and not dropped."""
+        return key in self._values
+
     def known(self) -> tuple[str, ...]:
         """Keys with a value, sorted: iteration order must not depend on history."""
         return tuple(sorted(self._values))

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 from bus_schemas.events import Leg
 
 MAX_LENGTH = 36
+
+_OURS = re.compile(r"cw-(?:e|s|t1|t2|c)[0-9]{1,3}-[a-z2-7]{26}").fullmatch
 
 _CODES = {Leg.ENTRY: "e", Leg.STOP: "s", Leg.TARGET_1: "t1", Leg.TARGET_2: "t2", Leg.CLOSE: "c"}
 
@@ -25,3 +28,8 @@ def client_id(signal_id: str, leg: Leg, attempt: int) -> str:
     digest = hashlib.blake2b(text.encode(), digest_size=16, person=b"causeway-order").digest()
     letters = base64.b32encode(digest).decode().rstrip("=").lower()
     return f"cw-{_CODES[leg]}{min(attempt, 999)}-{letters}"
+
+
+def is_ours(text: str) -> bool:
+    """Whether an id at the venue has the form of ours; other orders of the account are left alone."""
+    return _OURS(text) is not None

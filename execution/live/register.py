@@ -1,0 +1,345 @@
+"""From what the venue says to reports: the edge's pure half. No clock, no network.
+
+Every method takes evidence and returns the reports that it adds to those made before. The same
+evidence twice adds nothing the second time, and the order in which orders, fills and positions
+come in does not change what was said in the end. Ids are the venue's or ours, never made up.
+
+Evidence may be old: a list of open orders can have been fetched before an order was placed. So an
+order's absence from a list proves nothing; it makes the edge look that order up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from bus_schemas.decider import Keyed
+from bus_schemas.events import (
+    AlertCode,
+    Body,
+    Millis,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderNotFound,
+    OrderRejected,
+    PlaceOrder,
+    PositionState,
+    StrayOrder,
+    VenueAlert,
+    VenueRefusal,
+)
+from execution.ids import is_ours
+from execution.live.port import FundingFee, Standing, VenueFill, VenueOrder
+from execution.live.records import SHOWN_FILLS, ZERO, Command, Held, Journal, Pending
+
+KEEP_MS = 3_600_000
+"""How long the end of an order is remembered."""
+KEEP_STRANGERS = 256
+SHORT_LOOKS = 5
+"""Looks at a cancelled order whose fills the venue counts and does not list, until its end is told anyway."""
+_ONE = ""
+
+
+class Findings(msgspec.Struct):
+    """What a look at the account asks for.
+
+    Attributes:
+        suspects: symbols whose fills must be read.
+        vanished: client ids of live orders that the list of open orders lacks.
+        reports: what can be said at once.
+    """
+
+    suspects: set[str]
+    vanished: list[str]
+    reports: list[Body]
+
+
+class Register:
+    """The edge's memory of one account."""
+
+    def __init__(self) -> None:
+        self._orders: Keyed[Held] = Keyed("order", Held, _missing)
+        self._pending: Keyed[Pending] = Keyed("pending", Pending, _none)
+        self._journal: Keyed[Journal] = Keyed("journal", Journal, lambda _: Journal())
+        self._by_venue: dict[str, str] = {}
+
+    def load(self, state: Mapping[str, bytes]) -> None:
+        """Replace all memory by what is stored."""
+        for part in (self._orders, self._pending, self._journal):
+            part.load(state)
+        self._by_venue = {
+            venue_id: held.client_id
+            for held in map(self._orders.get, self._orders.known())
+            for venue_id in (held.venue_id, held.successor)
+            if venue_id
+        }
+
+    def drain(self) -> dict[str, bytes | None]:
+        """What changed since the last call, encoded."""
+        return self._orders.drain() | self._pending.drain() | self._journal.drain()
+
+    # Commands -----------------------------------------------------------------------------------
+
+    def intake(self, seq: int, command: Command, cause: str, trace: str) -> None:
+        """Remember a command before anything is done about it."""
+        self._pending.put(str(seq), Pending.of(command, cause, trace))
+        if not isinstance(command, PlaceOrder):
+            return
+        if command.client_id in self._orders:
+            self._orders.edit(command.client_id).stray = False
+        else:
+            self._orders.put(command.client_id, Held.of(command))
+
+    def done(self, seq: int) -> None:
+        """The command is answered."""
+        self._pending.drop(str(seq))
+
+    def pending(self) -> list[tuple[int, Pending]]:
+        """Commands without an answer, in their order."""
+        return sorted((int(seq), self._pending.get(seq)) for seq in self._pending.known())
+
+    def sending(self, client_id: str, time: Millis) -> None:
+        """From now on the venue may have the order."""
+        held = self._orders.edit(client_id)
+        held.sent = held.sent or time
+
+    def find(self, client_id: str) -> Held | None:
+        """The order, if it is known."""
+        return self._orders.get(client_id) if client_id in self._orders else None
+
+    def live(self, symbol: str | None = None) -> list[Held]:
+        """Orders that may still fill, of a symbol or of all."""
+        orders = map(self._orders.get, self._orders.known())
+        return [held for held in orders if held.live and symbol in (None, held.symbol)]
+
+    # Evidence -----------------------------------------------------------------------------------
+
+    def learn(self, client_id: str, order: VenueOrder, time: Millis) -> list[Body]:
+        """The venue told an order. Read its fills first where it counts more than were reported."""
+        held = self._orders.edit(client_id)
+        held.missing = 0
+        self._name(held, order)
+        out: list[Body] = []
+        if order.standing is Standing.REJECTED and not held.told:
+            held.ended = time
+            return [
+                OrderRejected(
+                    time=time,
+                    client_id=client_id,
+                    symbol=held.symbol,
+                    reason=VenueRefusal.OTHER,
+                    detail=order.status,
+                )
+            ]
+        out += self.accepted(client_id, time)
+        if order.standing is Standing.UNLISTED and held.warned != order.status:
+            held.warned = order.status
+            detail = f"order {client_id} has the status {order.status!r}: it counts as live"
+            out.append(_alert(time, held.symbol, AlertCode.UNLISTED_STATUS, detail))
+        if order.standing in (Standing.CANCELLED, Standing.REJECTED) and not held.ended:
+            held.short = held.short + 1 if order.filled > held.filled else 0
+            if not held.short or held.short >= SHORT_LOOKS:
+                held.ended = time
+                filled = max(order.filled, held.filled)
+                out.append(OrderCancelled(time=time, client_id=client_id, symbol=held.symbol, filled=filled))
+        return out
+
+    def accepted(self, client_id: str, time: Millis, again: bool = False) -> list[Body]:
+        """The venue holds the order. Said once, and again in answer to a look-up or an amendment."""
+        held = self._orders.edit(client_id)
+        if held.told and not again:
+            return []
+        held.told = True
+        held.sent = held.sent or time
+        venue_id = held.venue_id
+        return [OrderAccepted(time=time, client_id=client_id, symbol=held.symbol, venue_id=venue_id)]
+
+    def refused(self, client_id: str, symbol: str, reason: VenueRefusal, detail: str, time: Millis) -> Body:
+        """The venue's word that it does not hold the order."""
+        if self.find(client_id) is not None:
+            self._orders.edit(client_id).ended = time
+        return OrderRejected(time=time, client_id=client_id, symbol=symbol, reason=reason, detail=detail)
+
+    def not_found(self, client_id: str, symbol: str, time: Millis) -> Body:
+        """The venue's explicit word that it knows no such order. Should it come up after all, it is told."""
+        if self.find(client_id) is not None:
+            held = self._orders.edit(client_id)
+            held.missing = held.missing or time
+        return OrderNotFound(time=time, client_id=client_id, symbol=symbol)
+
+    def traded(self, fills: Iterable[VenueFill], time: Millis) -> list[Body]:
+        """Fills, in any order and as often as the venue likes to tell them."""
+        out: list[Body] = []
+        for fill in sorted(fills, key=lambda f: (f.time, f.fill_id)):
+            out += self._fill(fill, time)
+        return out
+
+    def _fill(self, fill: VenueFill, time: Millis) -> list[Body]:
+        client_id = fill.client_id if is_ours(fill.client_id) else self._by_venue.get(fill.venue_id, "")
+        if client_id not in self._orders:
+            return self._strange(client_id, fill, time)
+        held = self._orders.edit(client_id)
+        if fill.fill_id in held.fills:
+            return []
+        held.missing = 0
+        held.sent = held.sent or fill.time
+        held.fills = [*held.fills[1 - SHOWN_FILLS :], fill.fill_id]
+        held.filled += fill.quantity
+        out = self.accepted(client_id, time)
+        if held.filled >= held.quantity:
+            held.ended = time
+        return [*out, _filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
+
+    def _strange(self, client_id: str, fill: VenueFill, time: Millis) -> list[Body]:
+        """A fill of no order that we know. One with an id of our form is told all the same."""
+        if not self._first_time(fill.fill_id):
+            return []
+        if client_id:
+            return [_filled(client_id, fill, ZERO, time)]
+        detail = f"fill {fill.fill_id} of {fill.quantity} at {fill.price} is of no order of ours"
+        return [_alert(time, fill.symbol, AlertCode.FOREIGN_FILL, detail)]
+
+    def _first_time(self, name: str) -> bool:
+        """Whether this stranger was not spoken of yet; from now on it was."""
+        if name in self._journal.get(_ONE).strangers:
+            return False
+        journal = self._journal.edit(_ONE)
+        journal.strangers = [*journal.strangers[1 - KEEP_STRANGERS :], name]
+        return True
+
+    def look(
+        self, orders: Sequence[VenueOrder], positions: Sequence[PositionState], time: Millis
+    ) -> Findings:
+        """One look at the account: open orders and positions."""
+        found = Findings(set(), [], [])
+        seen: set[str] = set()
+        for order in orders:
+            client_id = order.client_id or self._by_venue.get(order.venue_id, "")
+            held = self.find(client_id)
+            if held is None:
+                found.reports += self._unknown(client_id, order, time)
+                continue
+            seen.add(client_id)
+            if order.filled > held.filled:
+                found.suspects.add(held.symbol)
+            if not held.ended:
+                found.reports += self.learn(client_id, order, time)
+            else:
+                found.vanished.append(client_id)  # reported as ended, and yet it rests: ask
+        for held in self.live():
+            if held.client_id not in seen:
+                found.vanished.append(held.client_id)
+                found.suspects.add(held.symbol)
+        found.suspects |= self._moved(positions)
+        return found
+
+    def _moved(self, positions: Sequence[PositionState]) -> set[str]:
+        """Symbols whose position is another than at the last look."""
+        now = {state.symbol: state.quantity for state in positions if state.quantity}
+        journal = self._journal.get(_ONE)
+        before = journal.positions
+        moved = {symbol for symbol in now.keys() | before.keys() if now.get(symbol) != before.get(symbol)}
+        if moved:
+            self._journal.edit(_ONE).positions = now
+        return moved
+
+    def _unknown(self, client_id: str, order: VenueOrder, time: Millis) -> list[Body]:
+        if is_ours(client_id):
+            held = Held.found(order)
+            self._orders.put(client_id, held)
+            self._name(held, order)
+        elif self._first_time(f"order {order.venue_id}"):
+            detail = f"{order.side.value} {order.quantity} is an order of somebody else; it is left alone"
+            return [_alert(time, order.symbol, AlertCode.FOREIGN_ORDER, detail)]
+        return []
+
+    def strays(self, time: Millis) -> list[Body]:
+        """Orders of ours that rest at the venue without a command of ours; said at every look."""
+        return [
+            StrayOrder(
+                time=time,
+                client_id=held.client_id,
+                symbol=held.symbol,
+                side=held.side,
+                quantity=held.quantity - held.filled,
+                price=held.price,
+                trigger=held.trigger,
+                reduce_only=held.reduce_only,
+            )
+            for held in self.live()
+            if held.stray
+        ]
+
+    def charged(self, fees: Iterable[FundingFee]) -> list[FundingFee]:
+        """Settlements that were not reported yet, in order of time."""
+        journal = self._journal.edit(_ONE)
+        fresh = []
+        for fee in sorted(fees, key=lambda f: (f.time, f.symbol)):
+            if fee.time > journal.funding.get(fee.symbol, -1):
+                journal.funding[fee.symbol] = fee.time
+                fresh.append(fee)
+        return fresh
+
+    def read_from(self, symbol: str, overlap_ms: int, time: Millis) -> Millis:
+        """Since when the symbol's fills must be read: what lies before was read long ago."""
+        read = self._journal.get(_ONE).fills.get(symbol)
+        if read is None:
+            read = min((held.sent for held in self.live(symbol)), default=time)
+        return max(0, read - overlap_ms)
+
+    def was_read(self, symbol: str, until: Millis) -> None:
+        """The symbol's fills were read; `until` is when the venue was asked."""
+        journal = self._journal.edit(_ONE)
+        journal.fills[symbol] = max(until, journal.fills.get(symbol, 0))
+
+    def prune(self, time: Millis) -> None:
+        """Forget what ended long ago."""
+        for client_id in self._orders.known():
+            held = self._orders.get(client_id)
+            over = held.ended or held.missing
+            if over and time - over > KEEP_MS:
+                for venue_id in (held.venue_id, held.successor):
+                    self._by_venue.pop(venue_id, None)
+                self._orders.drop(client_id)
+
+    def resized(self, client_id: str, quantity: Decimal) -> None:
+        """The venue took an amendment."""
+        self._orders.edit(client_id).quantity = quantity
+
+    def _name(self, held: Held, order: VenueOrder) -> None:
+        held.venue_id = order.venue_id or held.venue_id
+        held.successor = order.successor or held.successor
+        for venue_id in (held.venue_id, held.successor):
+            if venue_id:
+                self._by_venue[venue_id] = held.client_id
+
+
+def _filled(client_id: str, fill: VenueFill, remaining: Decimal, time: Millis) -> OrderFilled:
+    return OrderFilled(
+        time=time,
+        client_id=client_id,
+        symbol=fill.symbol,
+        side=fill.side,
+        fill_id=fill.fill_id,
+        price=fill.price,
+        quantity=fill.quantity,
+        remaining=remaining,
+        fee=fill.fee,
+        liquidity=fill.liquidity,
+        traded=fill.time if fill.time < time else None,
+    )
+
+
+def _alert(time: Millis, symbol: str, code: AlertCode, detail: str) -> VenueAlert:
+    return VenueAlert(time=time, symbol=symbol, code=code, detail=detail)
+
+
+def _missing(client_id: str) -> Held:
+    raise KeyError(client_id)
+
+
+def _none(seq: str) -> Pending:
+    raise KeyError(seq)
