@@ -13,9 +13,29 @@ EXIT_BAD_DATA = 3
 EXIT_POISONED = 4
 EXIT_KEEPS_DYING = 5
 EXIT_UNREACHABLE = 6
+EXIT_NO_KEYS = 10
+EXIT_MAY_WITHDRAW = 11
+EXIT_NO_CONSENT = 12
+EXIT_NO_RECORD = 13
+EXIT_CLOCK = 14
+EXIT_NOT_DURABLE = 15
+EXIT_SCHEMA = 16
+EXIT_ACCOUNT_TAKEN = 17
 EXIT_INTERRUPTED = 130
 
-FINAL_EXIT_CODES = frozenset({EXIT_USAGE, EXIT_BAD_DATA, EXIT_POISONED})
+GATE_EXIT_CODES = {
+    EXIT_NO_KEYS: "no usable API key",
+    EXIT_MAY_WITHDRAW: "the key may withdraw",
+    EXIT_NO_CONSENT: "nobody has agreed to live orders",
+    EXIT_NO_RECORD: "no good paper record of this configuration",
+    EXIT_CLOCK: "clock too far from the venue's",
+    EXIT_NOT_DURABLE: "the server may lose what it was told",
+    EXIT_SCHEMA: "the ledger's schema is not this release's",
+    EXIT_ACCOUNT_TAKEN: "another worker has the account",
+}
+"""What each gate before live orders says by its exit code, in the order in which they are asked."""
+
+FINAL_EXIT_CODES = frozenset({EXIT_USAGE, EXIT_BAD_DATA, EXIT_POISONED, *GATE_EXIT_CODES})
 """Codes after which a restart would meet the same fault again."""
 
 
@@ -35,6 +55,19 @@ class DataError(CausewayError):
     """A data file holds an impossible row. A person mends the file; the message has file and line."""
 
     exit_code = EXIT_BAD_DATA
+
+
+class GateClosed(CausewayError):
+    """A condition of live orders is not met. A person sees to it; no order leaves before.
+
+    Args:
+        message: which, and what to do about it.
+        exit_code: of `GATE_EXIT_CODES`.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class CodecError(CausewayError):

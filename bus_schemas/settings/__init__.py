@@ -1,8 +1,9 @@
 """Settings of every service: one file, the environment, and nothing else.
 
 Order of precedence: a command's options, then the environment (`CAUSEWAY_RISK__DAILY_LOSS_PCT=3`),
-then the TOML or JSON file, then the defaults. Unknown keys are refused in all. All errors of all are
-reported at once. Secrets come from the environment or the file and are never printed.
+then the TOML or JSON file, then `REDIS_URL` for the bus, then the defaults. Unknown keys are refused in
+all. All errors of all are reported at once. Secrets come from the environment or the file and are never
+printed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bus_schemas.errors import ConfigurationError
 from bus_schemas.instruments import DEFAULT_INSTRUMENTS, Instrument
 from bus_schemas.settings.bus import BusSettings, RuntimeSettings
 from bus_schemas.settings.execution import ExecutionSettings, PaperSettings
+from bus_schemas.settings.gates import GateSettings
 from bus_schemas.settings.health import HealthSettings
 from bus_schemas.settings.market_data import MarketDataSettings
 from bus_schemas.settings.risk import RiskSettings
@@ -29,6 +31,7 @@ from bus_schemas.settings.sources import (
     config_path,
     from_environment,
     from_file,
+    from_platform,
     merge,
 )
 from bus_schemas.settings.strategy import StrategySettings
@@ -38,6 +41,7 @@ from bus_schemas.topology import Topology
 __all__ = [
     "BusSettings",
     "ExecutionSettings",
+    "GateSettings",
     "HealthSettings",
     "MarketDataSettings",
     "PaperSettings",
@@ -67,6 +71,7 @@ class Settings(BaseSettings):
     execution: ExecutionSettings = ExecutionSettings()
     paper: PaperSettings = PaperSettings()
     venue: VenueSettings = VenueSettings()
+    gates: GateSettings = GateSettings()
     health: HealthSettings = HealthSettings()
     instruments: dict[str, Any] = Field(
         {}, description="Contract terms by symbol, over the defaults: tick, step, min_quantity, min_notional."
@@ -118,7 +123,8 @@ def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     path = file or config_path()
     in_file, faults = from_file(path) if path else ({}, [])
     in_environment, more = from_environment(Settings)
-    sources = ((str(path), in_file), ("environment", in_environment), ("option", overrides or {}))
+    given = ((str(path), in_file), ("environment", in_environment), ("option", overrides or {}))
+    sources = (("REDIS_URL", from_platform()), *given)
     merged, wrong = merge(Settings, sources)
     faults += more + wrong
     settings = Settings()

@@ -16,7 +16,8 @@ class BusSettings(Section):
 
     url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Redis or Valkey, 7.0 or newer: redis://, rediss:// or unix://. May hold a password.",
+        description="Redis or Valkey, 7.0 or newer: redis://, rediss:// or unix://. May hold a password. "
+        "Default: $REDIS_URL, else this machine.",
     )
     namespace: Name = Field("paper", description="Separates paper, live, test and replay.")
     partitions: int = Field(8, ge=1, le=1024, description="Fixed when the namespace is created.")

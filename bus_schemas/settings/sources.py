@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 
 PREFIX = "CAUSEWAY_"
 CONFIG_VARIABLE = "CAUSEWAY_CONFIG"
+PLATFORM_VARIABLE = "REDIS_URL"
 TEST_PREFIX = "CAUSEWAY_TEST_"
 
 Data = dict[str, Any]
@@ -45,6 +46,12 @@ def from_environment(model: type[BaseSettings]) -> tuple[Data, Faults]:
         if _ours(name) and name.lower() not in known
     ]
     return source(), faults
+
+
+def from_platform() -> Data:
+    """The bus as hosting platforms name it: `REDIS_URL`, where nothing else says where it is."""
+    url = os.environ.get(PLATFORM_VARIABLE)  # edge: settings are read here and nowhere else
+    return {"bus": {"url": url}} if url else {}
 
 
 def config_path() -> Path | None:
