@@ -68,15 +68,21 @@ def watch(turn: Turn, position: Position) -> None:
             _give_up_amending(turn, position, order)
     if position.quantity > ZERO and position.protected():
         position.refused.pop(Leg.STOP.value, None)
-    naked = position.naked_since
-    if (
-        position.exit is None
-        and naked is not None
-        and not position.protected()
-        and turn.time - naked > turn.settings.stop_deadline_ms
-    ):
-        turn.mismatch(f"no acknowledged stop over {position.quantity} since {naked}")
+    if position.exit is None and not position.protected() and _overdue(turn, position):
+        turn.mismatch(f"no acknowledged stop over {position.quantity} since {position.naked_since}")
         position.exit = ExitReason.EMERGENCY
+
+
+def _overdue(turn: Turn, position: Position) -> bool:
+    """Whether the stop had its time. A fill that we heard of late leaves the venue the time to answer: a
+    restart must not close a position for want of a stop that was only just asked for."""
+    if position.naked_since is None:
+        return False
+    deadline = turn.settings.stop_deadline_ms
+    due = position.naked_since + deadline
+    if position.naked_heard is not None:
+        due = max(due, position.naked_heard + min(deadline, turn.settings.answer_ms))
+    return turn.time > due
 
 
 def _accepted(turn: Turn, position: Position, order: Order) -> None:
@@ -198,6 +204,7 @@ def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> 
             liquidity=body.liquidity,
             profit=profit,
             position=position.signed,
+            traded=body.traded,
         )
     )
     if order.leg in (Leg.TARGET_1, Leg.TARGET_2) and order.state is OrderState.FILLED:
@@ -210,6 +217,7 @@ def _book(turn: Turn, position: Position, order: Order, body: OrderFilled, quant
     if order.leg is Leg.ENTRY:
         position.opened = position.opened or turn.time
         book.enter(quantity, body.price, size)
+        _bare(turn, position, body)
         return ZERO
     if order.leg is Leg.STOP:
         moved = position.break_even and order.trigger == position.stop
@@ -220,6 +228,13 @@ def _book(turn: Turn, position: Position, order: Order, body: OrderFilled, quant
         position.last_exit = ExitReason.TARGETS
         position.taken[order.leg.value] = position.taken.get(order.leg.value, ZERO) + quantity
     return book.leave(quantity, body.price, size, position.side.sign)
+
+
+def _bare(turn: Turn, position: Position, body: OrderFilled) -> None:
+    """A fill that we hear of late has left the position without a stop since the trade."""
+    late = body.traded is not None and body.traded < turn.time
+    if late and position.naked_since is None and not position.protected():
+        position.naked_since, position.naked_heard = body.traded, turn.time
 
 
 def _to_break_even(turn: Turn, position: Position) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from bus_schemas.decider import Decider, Keyed
 from bus_schemas.envelope import Event, Output
@@ -37,19 +38,21 @@ from bus_schemas.events import (
     OrderRejected,
     PositionState,
     ReduceOnly,
+    StrayOrder,
     SymbolHalted,
     TradingHalted,
     TradingResumed,
+    VenueAlert,
 )
 from bus_schemas.events.base import Body
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import ExecutionSettings
 from bus_schemas.topology import Stream
-from execution import reconcile
+from execution import reconcile, strays
 from execution.answers import Answer, answer, watch
 from execution.ids import client_id
 from execution.intents import check, enter, intent, refused
-from execution.records import Clock, Position, Recent, Switches
+from execution.records import Clock, Position, Recent, Strays, Switches
 from execution.turn import Turn, describe
 from execution.upkeep import upkeep
 
@@ -75,6 +78,7 @@ class OrderManager(Decider):
         self._clock: Keyed[Clock] = Keyed("clock", Clock, lambda _: Clock())
         self._switches: Keyed[Switches] = Keyed("switches", Switches, lambda _: Switches())
         self._recent: Keyed[Recent] = Keyed("recent", Recent, lambda _: Recent())
+        self._strays: Keyed[Strays] = Keyed("strays", Strays, lambda _: Strays())
         self._open: set[str] = set()
         answers = (
             OrderAccepted, OrderRejected, OrderFilled, OrderCancelled, CancelRejected, OrderNotFound
@@ -84,7 +88,9 @@ class OrderManager(Decider):
             ClockTick: self._tick,
             AccountReport: self._report,
             FundingPaid: self._funding,
+            StrayOrder: self._stray,
             SymbolHalted: self._forward,
+            VenueAlert: self._forward,
             OrderApproved: self._approved,
             FlattenApproved: self._flatten,
             TradingHalted: self._halted,
@@ -95,13 +101,15 @@ class OrderManager(Decider):
         }
 
     def load(self, state: Mapping[str, bytes]) -> None:
-        for part in (self._positions, self._clock, self._switches, self._recent):
+        for part in self._parts():
             part.load(state)
         self._open = set(self._positions.known())
 
     def changes(self) -> Mapping[str, bytes | None]:
-        parts = (self._positions, self._clock, self._switches, self._recent)
-        return {key: value for part in parts for key, value in part.drain().items()}
+        return {key: value for part in self._parts() for key, value in part.drain().items()}
+
+    def _parts(self) -> tuple[Keyed[Any], ...]:
+        return (self._positions, self._clock, self._switches, self._recent, self._strays)
 
     def poisoned(self, symbol: str, origin: str, detail: str) -> Sequence[Output]:
         body = SymbolHalted(time=self._now, symbol=symbol, origin=origin, detail=detail)
@@ -162,6 +170,8 @@ class OrderManager(Decider):
     # The venue's reports ------------------------------------------------------------------------
 
     def _answer(self, body: Answer) -> list[Output]:
+        if isinstance(body, OrderCancelled | CancelRejected | OrderNotFound):
+            self._edit_strays(partial(strays.ended, client_id=body.client_id))
         position = self._positions.get(body.symbol) if body.symbol in self._open else None
         order = position.orders.get(body.client_id) if position else None
         if position is not None and order is not None:
@@ -203,6 +213,7 @@ class OrderManager(Decider):
         )
         outputs = [Output(Stream.EXECUTIONS, self._account, snapshot)]
         theirs = {state.symbol: state for state in body.positions if state.quantity}
+        self._edit_strays(partial(strays.compare, held=theirs))
         for symbol in sorted(self._open | theirs.keys()):
             state = theirs.get(symbol)
             if symbol in self._open:
@@ -230,8 +241,26 @@ class OrderManager(Decider):
             position, time, lambda turn, p: turn.say(describe(p, instrument, time))
         )
 
-    def _forward(self, body: SymbolHalted) -> list[Output]:
+    def _forward(self, body: SymbolHalted | VenueAlert) -> list[Output]:
         return [Output(Stream.EXECUTIONS, body.symbol, body)]
+
+    def _stray(self, body: StrayOrder) -> list[Output]:
+        position = self._positions.get(body.symbol) if body.symbol in self._open else None
+        memory = self._strays.edit(_ONE)
+        alert, command = strays.meet(self._settings, memory, position, body)
+        if not memory.orders:
+            self._strays.drop(_ONE)
+        outputs = [Output(Stream.EXECUTIONS, body.symbol, alert)] if alert else []
+        return outputs + ([Output(Stream.COMMANDS, body.symbol, command)] if command else [])
+
+    def _edit_strays(self, act: Callable[[Strays], None]) -> None:
+        """Change what is remembered of stray orders; where there are none, nothing is stored."""
+        if not self._strays.get(_ONE).orders:
+            return
+        memory = self._strays.edit(_ONE)
+        act(memory)
+        if not memory.orders:
+            self._strays.drop(_ONE)
 
     # Risk's orders ------------------------------------------------------------------------------
 
@@ -240,7 +269,7 @@ class OrderManager(Decider):
         held = self._positions.get(body.symbol) if body.symbol in self._open else None
         if entry in self._recent.get(_ONE).ids or (held and held.signal_id == body.signal_id):
             return []
-        refusal = self._refusal(body, held)
+        refusal = self._refusal(body, held, entry)
         if refusal:
             self._recent.edit(_ONE).remember([entry])
             return refused(body, entry, refusal)
@@ -248,12 +277,15 @@ class OrderManager(Decider):
         position = self._new(intent(body))
         return self._turn(position, body.time, enter(body))
 
-    def _refusal(self, body: OrderApproved, held: Position | None) -> str:
+    def _refusal(self, body: OrderApproved, held: Position | None, entry: str) -> str:
         """Why the entry must not be placed after all; empty where it may."""
         if body.symbol not in self._instruments:
             return "no contract terms"
         if held is not None:
             return f"position {held.signal_id} is open"
+        stray = self._strays.get(_ONE).orders.get(entry)
+        if stray is not None and stray.asked is not None:
+            return "a stray order of this id is being cancelled at the venue"
         return self._switches.get(_ONE).refusal(body.symbol, body.time, body.expires)
 
     def _flatten(self, body: FlattenApproved) -> list[Output]:

@@ -26,6 +26,13 @@ _RETRY_DOUBLINGS = 6
 RECENT_IDS = 128
 """Client ids kept of orders that have left the state, so that late duplicates are known as ours."""
 
+STRAYS = 64
+"""Stray orders kept at most. One beyond that is met when another has ended: it is reported again."""
+
+STRAY_MS = 3_600_000
+"""Event time without a report, beyond the grace, after which a stray order is taken to be gone. Long,
+because the edge looks by the wall clock and a simulated venue's time may run sixty times as fast."""
+
 
 class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One order of a position.
@@ -102,6 +109,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         entry_withdrawn: what is unfilled of the entry is no longer wanted.
         break_even: the stop was moved to break-even.
         naked_since: since when it has been without an acknowledged stop over the whole of it.
+        naked_heard: when we heard of that, where later than it began.
         adopted: the venue had it and we did not; it has no entry order and follows the venue's word.
         theirs: the venue's signed quantity while it differs from ours, and since when.
         mismatch_told: the difference was reported.
@@ -127,6 +135,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     entry_withdrawn: bool = False
     break_even: bool = False
     naked_since: Millis | None = None
+    naked_heard: Millis | None = None
     adopted: bool = False
     theirs: Decimal | None = None
     differs_since: Millis | None = None
@@ -253,3 +262,28 @@ class Recent(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def remember(self, client_ids: list[str]) -> None:
         self.ids = (self.ids + client_ids)[-RECENT_IDS:]
+
+
+class Stray(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One order of ours at the venue that no state of ours knows.
+
+    Attributes:
+        first, last: event time of its first and its latest report.
+        told: a person was told.
+        asked: event time of the last request to cancel it, and how many there were.
+        flat: the venue's account, as reported since `first`, has no position in its symbol.
+    """
+
+    symbol: str
+    first: Millis
+    last: Millis
+    told: bool = False
+    asked: Millis | None = None
+    requests: int = 0
+    flat: bool = False
+
+
+class Strays(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Stray orders by client id."""
+
+    orders: dict[str, Stray] = {}

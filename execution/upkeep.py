@@ -99,7 +99,7 @@ def _protect(turn: Turn, position: Position) -> None:
                 if order is not keep:
                     turn.cancel(position, order)
     if position.protected():
-        position.naked_since = None
+        position.naked_since = position.naked_heard = None
     elif position.naked_since is None:
         position.naked_since = turn.time
 
