@@ -1,0 +1,8 @@
+"""The protocols that the simulated venue speaks."""
+
+from __future__ import annotations
+
+from execution.simulator.protocol import VenueProtocol
+
+PROTOCOLS: tuple[type[VenueProtocol], ...] = ()
+"""All of them, in the order in which they are shown."""

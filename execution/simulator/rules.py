@@ -1,0 +1,152 @@
+"""What the simulated venues list, and where their rules differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from bus_schemas.instruments import Instrument
+
+_DOLLARS = ("USDT", "USDC", "USD")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """One venue's rules.
+
+    Attributes:
+        name: ccxt's id of the venue.
+        client_id: pattern that a whole client order id must match.
+        client_id_once: an id is refused for ever after its first use; else only while its order is open.
+        conditional_apart: stops live in an id space of their own (client ids too), hold no margin, and
+            become a new order when they trigger; else a stop is an ordinary order.
+        refuse_would_trigger: a stop whose trigger is behind the price is refused; else it triggers at once.
+        reduce_only_stop_needs_position: a reduce-only stop is refused while there is no position to reduce.
+        cancel_reduce_only: resting reduce-only limit orders end when the position does; else when they
+            would fill.
+        maker_fee, taker_fee: fractions of notional.
+        slippage_bps: by how much a market order fills worse than the last price.
+        price_band: how far from the mark a limit price may lie, as a fraction of it; 0 for any.
+        leverage: initial margin is notional divided by it; what a symbol begins with.
+        max_leverage: most that a symbol can be set to.
+        max_open: open orders of a symbol.
+        pieces: in how many fills a limit order comes.
+        uuids: order ids are UUIDs; else numbers.
+    """
+
+    name: str
+    client_id: str
+    client_id_once: bool
+    conditional_apart: bool
+    refuse_would_trigger: bool
+    reduce_only_stop_needs_position: bool
+    cancel_reduce_only: bool
+    maker_fee: Decimal
+    taker_fee: Decimal
+    slippage_bps: Decimal = Decimal(1)
+    price_band: Decimal = Decimal(0)
+    leverage: int = 20
+    max_leverage: int = 50
+    max_open: int = 200
+    pieces: int = 1
+    uuids: bool = False
+
+
+KRAKEN_FUTURES = Rules(
+    name="krakenfutures",
+    client_id=r"[\x21-\x7e]{1,100}",
+    client_id_once=True,
+    conditional_apart=False,
+    refuse_would_trigger=False,
+    reduce_only_stop_needs_position=False,
+    cancel_reduce_only=False,
+    maker_fee=Decimal("0.0002"),
+    taker_fee=Decimal("0.0005"),
+    price_band=Decimal("0.2"),
+    leverage=10,
+    max_leverage=50,
+    uuids=True,
+)
+
+BINANCE_USDM = Rules(
+    name="binanceusdm",
+    client_id=r"[.A-Z:/a-z0-9_-]{1,36}",
+    client_id_once=False,
+    conditional_apart=True,
+    refuse_would_trigger=True,
+    reduce_only_stop_needs_position=False,
+    cancel_reduce_only=True,
+    maker_fee=Decimal("0.0002"),
+    taker_fee=Decimal("0.0005"),
+    price_band=Decimal("0.05"),
+    leverage=20,
+    max_leverage=125,
+)
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """One contract at one venue.
+
+    Attributes:
+        instrument: its terms; `symbol` is canonical.
+        name: the venue's own, such as `PF_XBTUSD`.
+        source: whose prices it takes: the symbol of the candle files, such as `BTCUSDT`.
+    """
+
+    instrument: Instrument
+    name: str
+    source: str
+
+    @property
+    def symbol(self) -> str:
+        """The canonical symbol."""
+        return self.instrument.symbol
+
+
+_KRAKEN = {"BTC": ("1", "0.0001"), "ETH": ("0.1", "0.001"), "SOL": ("0.01", "0.01")}
+_BINANCE = {"BTC": ("0.10", "0.001", "100"), "ETH": ("0.01", "0.001", "20"), "SOL": ("0.01", "0.01", "5")}
+
+
+def kraken_listings(sources: Sequence[str]) -> tuple[Listing, ...]:
+    """Linear perpetuals `PF_…USD` (settled in USD), one for each source; tick and step by base."""
+    found = []
+    for source in sources:
+        base = base_of(source)
+        tick, step = _KRAKEN.get(base, ("0.0001", "1"))
+        instrument = _instrument(base, "USD", tick, step, "0")
+        name = f"PF_{'XBT' if base == 'BTC' else base}USD"
+        found.append(Listing(instrument=instrument, name=name, source=source))
+    return tuple(found)
+
+
+def binance_listings(sources: Sequence[str]) -> tuple[Listing, ...]:
+    """USDT perpetuals, one for each source; tick, step and least notional by base."""
+    found = []
+    for source in sources:
+        base = base_of(source)
+        tick, step, notional = _BINANCE.get(base, ("0.0001", "1", "5"))
+        instrument = _instrument(base, "USDT", tick, step, notional)
+        found.append(Listing(instrument=instrument, name=f"{base}USDT", source=source))
+    return tuple(found)
+
+
+def base_of(source: str) -> str:
+    """The base currency of a candle file's symbol."""
+    for quote in _DOLLARS:
+        if source.endswith(quote) and len(source) > len(quote):
+            return source.removesuffix(quote)
+    return source
+
+
+def _instrument(base: str, quote: str, tick: str, step: str, notional: str) -> Instrument:
+    return Instrument(
+        symbol=f"{base}{quote}",
+        base=base,
+        quote=quote,
+        settle=quote,
+        tick=Decimal(tick),
+        step=Decimal(step),
+        min_quantity=Decimal(step),
+        min_notional=Decimal(notional),
+    )
