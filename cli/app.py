@@ -15,7 +15,8 @@ from rich.console import Console
 from bus_schemas.errors import EXIT_FAILED, EXIT_INTERRUPTED, CausewayError, ConfigurationError
 from bus_schemas.settings import Settings, load
 from cli import control, doctor, lookahead, smc
-from cli.paper import Interrupted, PaperRun, run_inline
+from cli.lifecycle import Interrupted
+from cli.paper import PaperRun, run_inline
 from cli.planted import Plant
 from cli.progress import progress_on, table
 from cli.report import Report

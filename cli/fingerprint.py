@@ -1,4 +1,4 @@
-"""What a run is, in one value: two runs with one fingerprint publish and decide the same."""
+"""What a run is, in one value: two runs over files with one fingerprint publish and decide the same."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from market_data.plan import Plan
 
 SECTIONS = ("strategy", "risk", "execution", "paper", "instruments")
 """Settings that decide; all others say only where and how fast."""
+
+RECORDED = ("strategy", "risk")
+"""Settings that say what is traded, and how much of it: a paper record speaks for these."""
+
+LIVE = "live "
+"""What begins the word by which a live run holds its namespace; a run over files holds it by a hash."""
 
 
 def fingerprint(settings: Settings, plan: Plan) -> str:
@@ -28,3 +34,11 @@ def fingerprint(settings: Settings, plan: Plan) -> str:
             sums.append((file.path.name, hashlib.file_digest(content, "sha256").hexdigest()))
     whole = (plan, sums, told_of, market.pace == "lockstep")
     return hashlib.sha256(msgspec.json.encode(whole, order="sorted")).hexdigest()
+
+
+def configuration(settings: Settings) -> str:
+    """SHA-256 over what is traded and how much of it, on paper and live alike."""
+    told = dump(settings)
+    return hashlib.sha256(
+        msgspec.json.encode({name: told[name] for name in RECORDED}, order="sorted")
+    ).hexdigest()

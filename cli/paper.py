@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pydantic import SecretStr
 
 from bus_schemas.bus.embedded import EmbeddedServer
-from bus_schemas.bus.port import Bus, Observer
-from bus_schemas.bus.redis_bus import RedisBus
+from bus_schemas.bus.port import Bus
 from bus_schemas.bus.redis_link import Link, translated
-from bus_schemas.errors import (
-    EXIT_INTERRUPTED,
-    EXIT_KEEPS_DYING,
-    CausewayError,
-    ConfigurationError,
-    Disconnected,
-    Unreachable,
-)
-from bus_schemas.settings import Settings, child_environment
+from bus_schemas.errors import EXIT_KEEPS_DYING, ConfigurationError, Disconnected, Unreachable
+from bus_schemas.settings import Settings
 from bus_schemas.topology import SERVICES
 from cli import beats, doctor
-from cli.fingerprint import fingerprint
-from cli.folder import Note, RunFolder
+from cli.fingerprint import LIVE, fingerprint
 from cli.inline import InlineRun
+from cli.lifecycle import LOOK_S, POLL_S, Interrupted, ServiceRun, connect, refuse_company
 from cli.progress import Progress, Shown
 from cli.report import Follower, Report, digest, holding
-from cli.supervisor import KeepsDying, Supervisor
+from cli.supervisor import KeepsDying
 from market_data.feed import FileFeed, Step
 from market_data.plan import Plan
 from market_data.progress import DONE
 from risk.halts import Halt
 
-POLL_S = 0.02
-LOOK_S = 0.5
 HEALTH_S = 20.0
 MOVES = 3
 """Times that health gets another port, where somebody takes the one that was free."""
-
-
-class Interrupted(CausewayError):
-    """Ctrl-C, SIGTERM, or the end of the terminal. Everything was stopped in order."""
-
-    exit_code = EXIT_INTERRUPTED
 
 
 def check_files(settings: Settings) -> Plan:
@@ -101,7 +82,7 @@ def run_inline(settings: Settings, show: Progress) -> tuple[Report, list[Halt]]:
     return follower.tally.report(elapsed, digest(run.bus)), holding(run.bus)
 
 
-class PaperRun:
+class PaperRun(ServiceRun):
     """One run with a process for each service.
 
     Args:
@@ -125,14 +106,11 @@ class PaperRun:
         keep: bool = False,
         services: Sequence[str] = SERVICES,
     ) -> None:
+        mentions = [s for s in services for _ in range(replicas if s == "strategy" else 1)]
+        super().__init__(settings, show, mentions, keep)
         self._show = show
-        self._replicas = replicas
-        self._services = services
-        self._stopped: str | None = None
-        self.supervisor: Supervisor | None = None
         self._moves = 0
         self.halts: list[Halt] = []
-        self.folder = RunFolder(keep)
         try:
             self.server = None if url else EmbeddedServer(self.folder.path / "bus")
             self._settings = self._own(settings, url)
@@ -178,14 +156,7 @@ class PaperRun:
         if self.server:
             self.server.start()
         bus = self._connect(plan)
-        self._publish()
-        config = self.folder.write_settings(self._settings)
-        environment = child_environment(os.environ) | {"CAUSEWAY_CONFIG": str(config)}
-        services = [s for s in self._services for _ in range(self._replicas if s == "strategy" else 1)]
-        self.supervisor = Supervisor(
-            services, environment, self.folder.logs, bus, self._show.say, mend=self._mend
-        )
-        self.supervisor.start()
+        self._launch(bus)
         self._show.begin(plan)
         self._show.say(f"logs and data are in {self.folder.path}{'' if self.folder.keep else ' meanwhile'}")
         elapsed = self._watch(bus, began)
@@ -202,27 +173,22 @@ class PaperRun:
             ConfigurationError: somebody works in the namespace already, or it holds another run.
         """
         own = self._settings.bus
-        link = Link(own.url.get_secret_value(), own.timeout_s)
-        bus = RedisBus(link, own.namespace, self._settings.topology, own.lease_ms)
+        link, bus = connect(self._settings)
+        held = mine = fingerprint(self._settings, plan)
         try:
             if self.server is None:
                 self._know(link)
             bus.declare()
             others = beats.alive(bus)
-            mine = fingerprint(self._settings, plan)
-            foreign = not others and bus.claim(mine) != mine
+            held = mine if others else bus.claim(mine)
             over = finished(bus)
         except Disconnected as error:
             raise Unreachable(f"the server cannot be used: {error}") from None
-        if others:
-            names = ", ".join(f"{beat.service} (process {beat.pid} on {beat.host})" for beat in others)
+        refuse_company(others, own.namespace)
+        if held != mine:
+            what = "a live run" if held.startswith(LIVE) else "another run, of other candles or settings"
             raise ConfigurationError(
-                f"the namespace {own.namespace!r} is in use by {names}; choose another with --namespace"
-            )
-        if foreign:
-            raise ConfigurationError(
-                f"the namespace {own.namespace!r} holds another run, of other candles or settings; "
-                "choose another with --namespace"
+                f"the namespace {own.namespace!r} holds {what}; choose another with --namespace"
             )
         if over:
             self._show.say(
@@ -275,47 +241,6 @@ class PaperRun:
                     follower = Follower(bus)
             self._revive()
             time.sleep(POLL_S)
-
-    def _revive(self) -> None:
-        """An embedded server that died is started again on its data; the services wait for it."""
-        if self.server and self.server.pid is None:
-            self._show.say("the embedded server died; restart now")
-            self.server.start()
-
-    def _health(self, bus: Observer) -> str:
-        address = beats.health_address(bus)
-        if address:
-            self._show.say(f"health is served on http://{address}/")
-        return address
-
-    def _publish(self) -> None:
-        """Let `status`, `kill` and `acknowledge` find the run."""
-        bus = self._settings.bus
-        self.folder.publish(Note(pid=os.getpid(), url=bus.url.get_secret_value(), namespace=bus.namespace))
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        def note(number: int, _frame: object) -> None:
-            self._stopped = signal.Signals(number).name
-
-        wanted = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means to outlive the terminal
-            wanted.append(signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _stop(self) -> None:
-        if self.supervisor:
-            self.supervisor.stop(self._settings.runtime.shutdown_s)
-        if self.server:
-            self.server.stop()
-        self.folder.remove()
-        if self.folder.keep:
-            self._show.say(f"kept in {self.folder.path}: {', '.join(self.folder.contents())}")
 
 
 def finished(bus: Bus) -> bool:

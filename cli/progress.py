@@ -39,7 +39,14 @@ class Shown(NamedTuple):
     health: str = ""
 
 
-class Progress(Protocol):
+class Teller(Protocol):
+    """Where sentences of a run go."""
+
+    def say(self, sentence: str) -> None:
+        """Say that something happened."""
+
+
+class Progress(Teller, Protocol):
     """Where a run's progress goes."""
 
     def begin(self, plan: Plan) -> None:
@@ -47,9 +54,6 @@ class Progress(Protocol):
 
     def update(self, shown: Shown) -> None:
         """Show the state of the run."""
-
-    def say(self, sentence: str) -> None:
-        """Say that something happened."""
 
     def end(self) -> None:
         """Take the display away."""

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -80,6 +80,8 @@ class Supervisor:
         spare: keep a warm process ready to take a dead one's place.
         mend: asked, with a service and its last words, when it left with a code that a restart does not
             mend; whether it does now.
+        private: by service, variables that only its processes may see, such as keys.
+        patient: services that are started again for ever: the run goes on without them.
     """
 
     def __init__(
@@ -91,8 +93,12 @@ class Supervisor:
         say: Callable[[str], None],
         spare: bool = True,
         mend: Callable[[str, str], bool] = lambda _service, _words: False,
+        private: Mapping[str, Mapping[str, str]] | None = None,
+        patient: Collection[str] = (),
     ) -> None:
         self._mend = mend
+        self._private = private or {}
+        self._patient = patient
         self._environment = dict(environment)
         self._logs = logs
         self._bus = bus
@@ -126,7 +132,7 @@ class Supervisor:
                 self._refill()
 
     def _launch(self, slot: Slot) -> None:
-        own = {"CAUSEWAY_RUNTIME__SLOT": slot.name}
+        own = {"CAUSEWAY_RUNTIME__SLOT": slot.name, **self._private.get(slot.service, {})}
         with slot.log.open("ab") as out:
             slot.said = out.tell()
             slot.process = self._hand_over(slot, own) if slot.restarts else None
@@ -159,10 +165,13 @@ class Supervisor:
     def _bury(self, slot: Slot, now: float) -> None:
         code = slot.process.returncode if slot.process else 0
         slot.process = None
-        if code in FINAL_EXIT_CODES and not self._mend(slot.service, self.last_words(slot)):
+        patient = slot.service in self._patient
+        if code in FINAL_EXIT_CODES and not patient and not self._mend(slot.service, self.last_words(slot)):
             raise KeepsDying(f"{slot} stopped: {self.last_words(slot)}", code)
         enough = HEALTHY_S if code < 0 else WORKING_S
         slot.failures = slot.failures + 1 if now - slot.started < enough else 1
+        if patient:
+            slot.failures = min(slot.failures, len(BACKOFF_S))
         if slot.failures > len(BACKOFF_S):
             raise KeepsDying(
                 f"{slot} died {slot.failures} times in a row ({_how(code)}). Its last words: "
