@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from bus_schemas.events import Millis, VenueRefusal
 from bus_schemas.instruments import Instrument
@@ -24,6 +25,9 @@ from execution.live.transport import CURRENT, Reply, fault
 
 _TRUSTED_TRIP_S = 0.25
 _SYNC_ASKS = 3
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def number(value: object) -> Decimal:
@@ -39,6 +43,19 @@ def number(value: object) -> Decimal:
     if not found.is_finite():
         raise Unclear(f"the venue sent {value!r} where a number belongs")
     return found
+
+
+def readable(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """For methods that read answers: one that is not as documented is no evidence, thus `Unclear`."""
+
+    @wraps(method)
+    async def read(*args: P.args, **named: P.kwargs) -> T:
+        try:
+            return await method(*args, **named)
+        except (LookupError, ValueError, ArithmeticError, TypeError, AttributeError) as error:
+            raise Unclear(f"the venue's answer cannot be read: {type(error).__name__}: {error}") from None
+
+    return read
 
 
 class CcxtVenue(Venue):
