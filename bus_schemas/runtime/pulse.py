@@ -29,6 +29,8 @@ class Vitals:
         stepped: monotonic time at which the main loop last came round.
         http: `host:port` of the process's endpoint.
         blocked: a reader of our streams is too far behind; the main loop waits.
+        preparing: the loop comes round, but the service is not fit for its work yet.
+        gauges: values of the service's own that heartbeats carry, by name.
     """
 
     def __init__(self, service: str, owner: Owner) -> None:
@@ -40,11 +42,13 @@ class Vitals:
         self.stepped = time.monotonic()  # edge: liveness
         self.http = ""
         self.blocked = False
+        self.preparing = False
+        self.gauges: dict[str, float] = {}
 
     def beat(self, units: tuple[Unit, ...]) -> None:
         """The main loop came round."""
         self.units = units
-        self.status = "ready"
+        self.status = "starting" if self.preparing else "ready"
         self.stepped = time.monotonic()  # edge: liveness
 
     def wait(self) -> None:
@@ -114,7 +118,11 @@ class Pulse:
             units=tuple(str(unit) for unit in vitals.units),
             lag={str(unit): observer.unread(unit) for unit in vitals.units},
             counters=vitals.counters.as_dict(),
-            gauges={"memory_bytes": float(resident_bytes()), "loop_silence_s": round(vitals.silence_s, 3)},
+            gauges={
+                "memory_bytes": float(resident_bytes()),
+                "loop_silence_s": round(vitals.silence_s, 3),
+                **vitals.gauges.copy(),
+            },
             http=vitals.http,
         )
 

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -58,6 +58,7 @@ class DeciderWork:
         make: a fresh decider for a unit.
         owner: this process.
         vitals: of the process.
+        readers: which of the service's; default all of them.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class DeciderWork:
         make: Callable[[Unit], Decider],
         owner: Owner,
         vitals: Vitals,
+        readers: Sequence[str] = (),
     ) -> None:
         self._bus = bus
         self._service = service
@@ -77,10 +79,11 @@ class DeciderWork:
         self._counters = vitals.counters
         self._lockstep = settings.bus.lockstep
         self._limit = settings.bus.batch
-        if not self._lockstep and any(READER_SPECS[reader].held for reader in _readers(service)):
+        readers = readers or _readers(service)
+        if not self._lockstep and any(READER_SPECS[reader].held for reader in readers):
             self._limit = min(self._limit, HELD_LIMIT)
         self._delay_s = settings.runtime.delay_ms / 1000
-        self._ownership = Ownership(bus, _readers(service), owner)
+        self._ownership = Ownership(bus, readers, owner)
         self._runners: dict[Unit, UnitRunner] = {}
         self._reading: dict[Place, UnitRunner] = {}
         self._setbacks: Counter[Unit] = Counter()
@@ -196,5 +199,5 @@ def _place(entry: Entry) -> Place:
     return entry.place
 
 
-def _readers(service: str) -> Iterable[str]:
+def _readers(service: str) -> Sequence[str]:
     return [spec.name for spec in READERS if spec.service == service]

@@ -61,6 +61,7 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One order, as far as the venue's answers and our reports about it go.
 
     Attributes:
+        since: when it was decided: no older evidence can be about it.
         sent: first moment at which it may have been sent; 0 while it was not.
         told: that the venue holds it was reported.
         filled, fills: contracts and ids that were reported.
@@ -79,6 +80,7 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
     price: Decimal | None = None
     trigger: Decimal | None = None
     reduce_only: bool = False
+    since: Millis = 0
     sent: Millis = 0
     venue_id: str = ""
     successor: str = ""
@@ -103,6 +105,7 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
             price=order.price,
             trigger=order.trigger,
             reduce_only=order.reduce_only,
+            since=order.time,
         )
 
     @staticmethod
@@ -117,7 +120,8 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
             price=order.price,
             trigger=order.trigger,
             reduce_only=order.reduce_only,
-            sent=order.time,
+            since=order.time,
+            sent=order.time or 1,
             venue_id=order.venue_id,
             successor=order.successor,
             stray=True,
@@ -137,7 +141,7 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
             reduce_only=self.reduce_only,
             venue_id=self.venue_id,
             successor=self.successor,
-            sent=self.sent,
+            sent=min(self.since, self.sent) if self.sent else self.since,
         )
 
     @property

@@ -19,6 +19,7 @@ from bus_schemas.decider import Keyed
 from bus_schemas.events import (
     AlertCode,
     Body,
+    CancelOrder,
     Millis,
     OrderAccepted,
     OrderCancelled,
@@ -101,6 +102,11 @@ class Register:
         """Commands without an answer, in their order."""
         return sorted((int(seq), self._pending.get(seq)) for seq in self._pending.known())
 
+    def withdrawn(self, client_id: str) -> bool:
+        """Whether a cancellation of the order waits for its turn."""
+        commands = (self._pending.get(seq).command() for seq in self._pending.known())
+        return any(isinstance(c, CancelOrder) and c.client_id == client_id for c in commands)
+
     def sending(self, client_id: str, time: Millis) -> None:
         """From now on the venue may have the order."""
         held = self._orders.edit(client_id)
@@ -117,8 +123,12 @@ class Register:
 
     # Evidence -----------------------------------------------------------------------------------
 
-    def learn(self, client_id: str, order: VenueOrder, time: Millis) -> list[Body]:
-        """The venue told an order. Read its fills first where it counts more than were reported."""
+    def learn(self, client_id: str, order: VenueOrder, time: Millis, again: bool = False) -> list[Body]:
+        """The venue told an order. Read its fills first where it counts more than were reported.
+
+        Args:
+            again: it is the answer to a look-up: say what holds also where it was said before.
+        """
         held = self._orders.edit(client_id)
         held.missing = 0
         self._name(held, order)
@@ -134,18 +144,23 @@ class Register:
                     detail=order.status,
                 )
             ]
-        out += self.accepted(client_id, time)
+        alive = order.standing in (Standing.LIVE, Standing.UNLISTED)
+        out += self.accepted(client_id, time, again and alive)
         if order.standing is Standing.UNLISTED and held.warned != order.status:
             held.warned = order.status
             detail = f"order {client_id} has the status {order.status!r}: it counts as live"
             out.append(_alert(time, held.symbol, AlertCode.UNLISTED_STATUS, detail))
-        if order.standing in (Standing.CANCELLED, Standing.REJECTED) and not held.ended:
+        if order.standing in (Standing.CANCELLED, Standing.REJECTED) and (again or not held.ended):
             held.short = held.short + 1 if order.filled > held.filled else 0
             if not held.short or held.short >= SHORT_LOOKS:
                 held.ended = time
                 filled = max(order.filled, held.filled)
                 out.append(OrderCancelled(time=time, client_id=client_id, symbol=held.symbol, filled=filled))
         return out
+
+    def learn_names(self, client_id: str, order: VenueOrder) -> None:
+        """Under which ids the venue has the order: its fills may tell nothing else."""
+        self._name(self._orders.edit(client_id), order)
 
     def accepted(self, client_id: str, time: Millis, again: bool = False) -> list[Body]:
         """The venue holds the order. Said once, and again in answer to a look-up or an amendment."""
@@ -170,20 +185,26 @@ class Register:
             held.missing = held.missing or time
         return OrderNotFound(time=time, client_id=client_id, symbol=symbol)
 
-    def traded(self, fills: Iterable[VenueFill], time: Millis) -> list[Body]:
-        """Fills, in any order and as often as the venue likes to tell them."""
+    def traded(self, fills: Iterable[VenueFill], time: Millis, again: str = "") -> list[Body]:
+        """Fills, in any order and as often as the venue likes to tell them.
+
+        Args:
+            again: client id of an order whose fills are said also where they were said before.
+        """
         out: list[Body] = []
         for fill in sorted(fills, key=lambda f: (f.time, f.fill_id)):
-            out += self._fill(fill, time)
+            out += self._fill(fill, time, again)
         return out
 
-    def _fill(self, fill: VenueFill, time: Millis) -> list[Body]:
+    def _fill(self, fill: VenueFill, time: Millis, again: str) -> list[Body]:
         client_id = fill.client_id if is_ours(fill.client_id) else self._by_venue.get(fill.venue_id, "")
         if client_id not in self._orders:
             return self._strange(client_id, fill, time)
         held = self._orders.edit(client_id)
         if fill.fill_id in held.fills:
-            return []
+            if client_id != again:
+                return []
+            return [_filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
         held.missing = 0
         held.sent = held.sent or fill.time
         held.fills = [*held.fills[1 - SHOWN_FILLS :], fill.fill_id]

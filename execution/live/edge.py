@@ -1,0 +1,255 @@
+"""The venue edge of one account: commands out, reports in. It judges nothing.
+
+Five tasks on one loop: read commands, look at the account, follow hints, tick, renew the lease. Every
+command runs in a lane of its client order id, so that a slow answer about one order keeps no other
+waiting, and two commands about one order stay in their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bus_schemas.bus.port import Bus, Lease
+from bus_schemas.events import (
+    AccountReport,
+    AlertCode,
+    Body,
+    ClockTick,
+    FundingPaid,
+    Millis,
+    PlaceOrder,
+    PositionState,
+    VenueAlert,
+)
+from bus_schemas.runtime.pulse import Vitals
+from bus_schemas.settings import VenueSettings
+from execution.live.delivery import Delivery
+from execution.live.desk import READ_LIMIT, Desk
+from execution.live.faults import Denied, NotSent, VenueFault
+from execution.live.guarded import Guarded
+from execution.live.hearing import Hearing
+from execution.live.records import Pending
+
+log = logging.getLogger("causeway.edge")
+
+READ_WAIT_S = 0.25
+SETTLE_S = 0.02
+TROUBLE_S = 5.0
+"""How long the venue must be out of reach before a person is told."""
+FUNDING_S = 300.0
+SYNC_S = 300.0
+
+
+class Edge:
+    """Runs while the lease lasts.
+
+    Args:
+        reader: a bus of its own for blocking reads: they happen in another thread.
+        desk: commits.
+        lease: of the account.
+        venue: open already.
+        settings: of the venue.
+        vitals: gauges of the process.
+
+    Attributes:
+        ready: set once the account was looked at after the start.
+    """
+
+    def __init__(
+        self, reader: Bus, desk: Desk, lease: Lease, venue: Guarded, settings: VenueSettings, vitals: Vitals
+    ) -> None:
+        self.ready = asyncio.Event()
+        self._reader = reader
+        self._desk = desk
+        self._lease = lease
+        self._venue = venue
+        self._settings = settings
+        self._vitals = vitals
+        self._delivery = Delivery(venue, desk.register, settings, desk.fence, desk.tell, self._troubled)
+        self._hearing = Hearing(venue, desk, self._delivery, settings, self._troubled)
+        self._lanes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._group: asyncio.TaskGroup | None = None
+        self._trouble: float | None = None
+        self._alerts: dict[AlertCode, float] = {}
+        self._loaded_at: Millis = 0
+        self._doubt_until = 0.0
+
+    async def run(self) -> None:
+        """Work until cancelled, or until the lease or the connection is gone.
+
+        Raises:
+            Reload: load again.
+        """
+        self._desk.load(self._lease)
+        self._loaded_at = self._venue.now()
+        self._doubt_until = _moment() + self._settings.doubt_s
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for seq, pending in self._desk.register.pending():
+                self._start(seq, pending, sent=True)
+            for name, task in (
+                ("read", self._read()),
+                ("account", self._watch()),
+                ("hints", self._hearing.listen()),
+                ("follow", self._hearing.follow()),
+                ("clock", self._tick()),
+            ):
+                group.create_task(task, name=name)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait, at most so long, until every command that was begun is answered."""
+        until = _moment() + seconds
+        while self._desk.register.pending() and _moment() < until:
+            await asyncio.sleep(SETTLE_S)
+
+    # Commands -----------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            after = self._desk.positions
+            entries = await asyncio.to_thread(self._reader.read, after, READ_LIMIT, READ_WAIT_S)
+            if not entries:
+                continue
+            fresh = set(self._desk.take(entries))
+            for seq, pending in self._desk.register.pending():
+                if seq in fresh:
+                    self._start(seq, pending, sent=False)
+
+    def _start(self, seq: int, pending: Pending, sent: bool) -> None:
+        command = pending.command()
+        lane = self._lane(seq, pending, sent)
+        if self._group is not None:
+            self._group.create_task(lane, name=f"lane {command.client_id}")
+
+    async def _lane(self, seq: int, pending: Pending, sent: bool) -> None:
+        """Carry out one command, after those about the same order that came before it.
+
+        Args:
+            sent: it may have been sent in an earlier life.
+        """
+        command = pending.command()
+        key = command.client_id
+        lock = self._lanes[key]
+        async with lock:
+            bodies = await self._delivery.answer(command, self._doubted(command, sent))
+            self._desk.answer(seq, pending, bodies)
+        if not lock.locked():
+            self._lanes.pop(key, None)
+        self._recovered()
+        if isinstance(command, PlaceOrder):
+            self._hearing.poke(command.symbol)
+
+    def _doubted(self, command: object, sent: bool) -> Millis:
+        """Until when an earlier request for the command may still arrive. A bus that lost its last moments
+        has commands decided again that the venue has already."""
+        if not isinstance(command, PlaceOrder) or not (sent or _moment() < self._doubt_until):
+            return 0
+        if command.reduce_only and not sent:
+            return self._loaded_at
+        return self._loaded_at + self._delivery.doubt_ms(command)
+
+    # The account --------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        funded = _moment()
+        while True:
+            try:
+                positions = await self._hearing.look()
+                await self._report(positions)
+                if _moment() - funded > FUNDING_S:
+                    funded = _moment()
+                    await self._funding(positions)
+                self._recovered()
+                if not self.ready.is_set():
+                    self.ready.set()
+                    log.info("account", extra={"positions": len(positions)})
+            except VenueFault as fault:
+                self._troubled("*", fault)
+                await asyncio.sleep(min(1.0, self._settings.poll_s))
+                continue
+            await self._hearing.pause(self._settings.poll_s)
+
+    async def _report(self, positions: Sequence[PositionState]) -> None:
+        account = await self._venue.account()
+        report = AccountReport(
+            time=self._venue.now(), cash=account.cash, equity=account.equity, positions=tuple(positions)
+        )
+        self._desk.tell([report])
+
+    async def _funding(self, positions: Sequence[PositionState]) -> None:
+        since = self._loaded_at - 86_400_000
+        for state in positions:
+            fees = await self._venue.funding(state.symbol, since)
+            now = self._venue.now()
+            self._desk.tell(
+                [
+                    FundingPaid(time=now, symbol=fee.symbol, amount=fee.amount, rate=fee.rate)
+                    for fee in self._desk.register.charged(fees)
+                ]
+            )
+
+    # The clock ----------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        """The order manager's clock; also keeps the lease and the venue's clock."""
+        synced = _moment()
+        while True:
+            now = self._venue.now()
+            self._desk.fence()
+            self._desk.register.prune(now)
+            self._desk.tell([ClockTick(time=now)])
+            self._measure()
+            if _moment() - synced > SYNC_S:
+                synced = _moment()
+                await self._sync()
+            await asyncio.sleep(self._settings.tick_s)
+
+    async def _sync(self) -> None:
+        try:
+            offset = await self._venue.sync_clock()
+        except VenueFault as fault:
+            self._troubled("*", fault)
+            return
+        self._vitals.gauges["venue_clock_offset_ms"] = float(offset)
+        if abs(offset) > self._settings.clock_offset_ms and self._settings.clock_rate == 1:
+            self._alert(AlertCode.CLOCK, f"our clock is {offset} ms from the venue's; the venue's is used")
+
+    def _measure(self) -> None:
+        gauges = self._vitals.gauges
+        gauges |= self._venue.gauges
+        gauges["venue_pending_commands"] = float(len(self._desk.register.pending()))
+        gauges["venue_hints_silent_s"] = round(self._hearing.silent_s, 1)
+
+    # Trouble ------------------------------------------------------------------------------------
+
+    def _troubled(self, symbol: str, fault: VenueFault) -> None:
+        """A call failed and is tried again. A person is told once of each spell of it."""
+        log.warning("venue", extra={"symbol": symbol, "fault": type(fault).__name__, "reason": str(fault)})
+        if isinstance(fault, Denied):
+            self._alert(AlertCode.DENIED, str(fault))
+            return
+        if isinstance(fault, NotSent) and fault.limited:
+            self._alert(AlertCode.RATE_LIMITED, str(fault))
+            return
+        self._trouble = _moment() if self._trouble is None else self._trouble
+        if _moment() - self._trouble > TROUBLE_S:
+            self._alert(AlertCode.UNREACHABLE, f"no answer for {_moment() - self._trouble:.0f} s: {fault}")
+
+    def _recovered(self) -> None:
+        self._trouble = None
+
+    def _alert(self, code: AlertCode, detail: str) -> None:
+        """Tell it, and not again within a minute."""
+        last = self._alerts.get(code)
+        if last is None or _moment() - last > 60:
+            self._alerts[code] = _moment()
+            alert: list[Body] = [VenueAlert(time=self._venue.now(), symbol="*", code=code, detail=detail)]
+            self._desk.tell(alert)
+
+
+def _moment() -> float:
+    return time.monotonic()  # edge: patience is in our seconds

@@ -1,0 +1,144 @@
+"""A venue behind its budget and its breakers: the same port, and calls that wait or fail early."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import TypeVar
+
+from bus_schemas.events import Millis, PlaceOrder, PositionState
+from bus_schemas.instruments import Instrument
+from bus_schemas.settings import VenueSettings
+from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear
+from execution.live.limits import WEIGHTS, Breaker, budget_of
+from execution.live.port import (
+    FundingFee,
+    Hint,
+    KeyRights,
+    OrderRef,
+    Venue,
+    VenueAccount,
+    VenueFill,
+    VenueOrder,
+)
+
+T = TypeVar("T")
+
+PROTECTION, ENTRIES, QUERIES = "protection", "entries", "queries"
+"""Endpoint groups. A stop is not kept from the venue because entries or queries fail."""
+
+PROTECTION_S = 1.0
+"""Most time for which stops, cancels, and the look-ups that these need are not tried."""
+
+LIMITED_S = 1.0
+"""How long to keep still after a rate limit that names no time."""
+
+
+class Guarded(Venue):
+    """Passes every call on to `inner`, when there is weight left for it and its group's breaker is closed.
+
+    Args:
+        inner: the adapter.
+        settings: budget, reserve, breakers.
+    """
+
+    def __init__(self, inner: Venue, settings: VenueSettings) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._weights = WEIGHTS.get(inner.name, {})
+        self._budget = budget_of(settings, _moment())
+        rest_s = settings.breaker_s
+        self._breakers = {
+            PROTECTION: Breaker(settings.breaker_failures, min(rest_s, PROTECTION_S)),
+            ENTRIES: Breaker(settings.breaker_failures, rest_s),
+            QUERIES: Breaker(settings.breaker_failures, min(rest_s, PROTECTION_S)),
+        }
+
+    @property
+    def gauges(self) -> dict[str, float]:
+        """Weight in use as a share, and how many breakers are open."""
+        opened = sum(breaker.opened is not None for breaker in self._breakers.values())
+        return {
+            "venue_weight_used": round(self._budget.used(_moment()), 3),
+            "venue_breaker_open": float(opened),
+        }
+
+    async def open(self) -> None:
+        await self._inner.open()
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def now(self) -> Millis:
+        return self._inner.now()
+
+    async def sync_clock(self) -> int:
+        return await self._call("sync_clock", QUERIES, self._inner.sync_clock)
+
+    def instruments(self) -> Mapping[str, Instrument]:
+        return self._inner.instruments()
+
+    async def rights(self) -> KeyRights:
+        return await self._call("rights", QUERIES, self._inner.rights)
+
+    async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
+        group = PROTECTION if order.reduce_only else ENTRIES
+        return await self._call("place", group, lambda: self._inner.place(order, valid_ms))
+
+    async def amend(self, ref: OrderRef, quantity: Decimal) -> None:
+        await self._call("amend", ENTRIES, lambda: self._inner.amend(ref, quantity))
+
+    async def cancel(self, ref: OrderRef) -> None:
+        await self._call("cancel", PROTECTION, lambda: self._inner.cancel(ref))
+
+    async def look_up(self, ref: OrderRef) -> VenueOrder | None:
+        return await self._call("look_up", QUERIES, lambda: self._inner.look_up(ref), urgent=True)
+
+    async def open_orders(self) -> list[VenueOrder]:
+        return await self._call("open_orders", QUERIES, self._inner.open_orders)
+
+    async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
+        return await self._call("fills", QUERIES, lambda: self._inner.fills(symbol, since), urgent=True)
+
+    async def positions(self) -> list[PositionState]:
+        return await self._call("positions", QUERIES, self._inner.positions)
+
+    async def account(self) -> VenueAccount:
+        return await self._call("account", QUERIES, self._inner.account)
+
+    async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
+        return await self._call("funding", QUERIES, lambda: self._inner.funding(symbol, since))
+
+    def hints(self) -> AsyncIterator[Hint]:
+        return self._inner.hints()
+
+    async def _call(
+        self, method: str, group: str, act: Callable[[], Awaitable[T]], urgent: bool = False
+    ) -> T:
+        breaker = self._breakers[group]
+        breaker.check(group, _moment())
+        weight = self._weights.get(method, 1.0)
+        while wait := self._budget.wait(weight, urgent or group == PROTECTION, _moment()):
+            await asyncio.sleep(wait)
+        try:
+            answer = await act()
+        except NotSent as fault:
+            if fault.limited:
+                self._budget.close(fault.retry_s or LIMITED_S, _moment())
+            else:
+                breaker.failed(_moment())
+            raise
+        except Unclear:
+            breaker.failed(_moment())
+            raise
+        except (Refused, NotHeld, Denied):
+            breaker.answered()
+            raise
+        breaker.answered()
+        return answer
+
+
+def _moment() -> float:
+    return time.monotonic()  # edge: budgets are in our seconds
