@@ -7,8 +7,19 @@ from decimal import Decimal
 
 from bus_schemas.events import OrderKind, Side
 from bus_schemas.instruments import Instrument
-from execution.simulator.orders import ZERO, Code, OrderRequest, Quote, SimRefusal
+from execution.simulator.margin import Account
+from execution.simulator.orders import (
+    ZERO,
+    Code,
+    OrderRequest,
+    Quote,
+    SimOrder,
+    SimRefusal,
+    SimStatus,
+    TriggerBy,
+)
 from execution.simulator.rules import Rules
+from execution.simulator.store import OrderStore
 
 
 def check_form(rules: Rules, instrument: Instrument, request: OrderRequest) -> None:
@@ -65,14 +76,83 @@ def check_band(rules: Rules, side: Side, price: Decimal, quote: Quote) -> None:
         raise SimRefusal(Code.PRICE_BAND, f"{price} is beyond {limit}, mark price {quote.mark}")
 
 
-def check_notional(instrument: Instrument, request: OrderRequest, price: Decimal) -> None:
-    """Least notional; a reduce-only order may be smaller.
+def check_room(rules: Rules, store: OrderStore, request: OrderRequest) -> None:
+    """The client id must be free, and the number of open orders has a limit.
 
     Raises:
-        SimRefusal: it is too small.
+        SimRefusal: DUPLICATE_ID, TOO_MANY_ORDERS.
     """
+    used = store.by_client_id(request.client_id) if request.client_id else None
+    if used is not None and (rules.client_id_once or used.alive):
+        raise SimRefusal(Code.DUPLICATE_ID, "this client order id was used")
+    if store.count(request.symbol) >= rules.max_open:
+        raise SimRefusal(Code.TOO_MANY_ORDERS, f"more than {rules.max_open} open orders")
+
+
+def check_prices(rules: Rules, instrument: Instrument, request: OrderRequest, quote: Quote) -> None:
+    """Least notional (a reduce-only order may be smaller), price band, post-only, and triggers.
+
+    Raises:
+        SimRefusal: the first fault.
+    """
+    price = request.price or request.trigger or quote.last
     if not request.reduce_only and instrument.notional(request.quantity, price) < instrument.min_notional:
         raise SimRefusal(Code.BELOW_NOTIONAL, f"notional is below {instrument.min_notional}")
+    if request.kind is OrderKind.LIMIT:
+        check_band(rules, request.side, price, quote)
+        if request.post_only and crosses(request.side, price, quote.last):
+            raise SimRefusal(Code.WOULD_TAKE, f"last price {quote.last}")
+    if request.kind is OrderKind.STOP and rules.refuse_would_trigger:
+        against = quote.mark if request.trigger_by is TriggerBy.MARK else quote.last
+        if released(request.side, price, against):
+            raise SimRefusal(Code.WOULD_TRIGGER, f"{request.trigger_by.value} price {against}")
+
+
+def check_means(
+    account: Account, request: OrderRequest, quote: Quote, conditional: bool, available: Decimal
+) -> None:
+    """Something to reduce, or margin for the rest.
+
+    Raises:
+        SimRefusal: REDUCE_ONLY, MARGIN.
+    """
+    if request.reduce_only:
+        reducible = account.holding(request.symbol).against(request.side)
+        if not reducible and request.kind is not OrderKind.STOP:
+            raise SimRefusal(Code.REDUCE_ONLY, "no position to reduce")
+        return
+    if conditional:
+        return
+    price = request.price or request.trigger or quote.last
+    needed = account.needed(request.symbol, request.side, request.quantity, request.kind, price)
+    if needed > available:
+        raise SimRefusal(Code.MARGIN, f"needs {needed} of margin, there are {available}")
+
+
+def check_change(
+    rules: Rules,
+    instrument: Instrument,
+    order: SimOrder,
+    quote: Quote,
+    change: tuple[Decimal | None, Decimal | None, Decimal | None],
+) -> None:
+    """Whether a living order may take another quantity, price or trigger.
+
+    Raises:
+        SimRefusal: the first fault.
+    """
+    quantity, price, trigger = change
+    if quantity is not None:
+        check_quantity(instrument, quantity)
+    if price is not None:
+        if order.kind is not OrderKind.LIMIT:
+            raise SimRefusal(Code.NOT_AMENDABLE, "only a limit order has a limit price")
+        check_price(instrument, price)
+        check_band(rules, order.side, price, quote)
+    if trigger is not None:
+        if order.status is not SimStatus.WAITING:
+            raise SimRefusal(Code.NOT_AMENDABLE, "only a stop that waits has a trigger")
+        check_price(instrument, trigger)
 
 
 def crosses(side: Side, limit: Decimal, last: Decimal) -> bool:

@@ -8,9 +8,6 @@ stop is released by the mark (or last) price and is a market order from then on.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from bus_schemas.events import Liquidity, OrderKind, Side
 from bus_schemas.instruments import Instrument, Rounding
@@ -27,9 +24,7 @@ from execution.simulator.orders import (
     SimStatus,
     TriggerBy,
 )
-
-if TYPE_CHECKING:
-    from execution.simulator.exchange import Exchange
+from execution.simulator.views import ExchangeView, copied
 
 
 class Matcher:
@@ -39,7 +34,7 @@ class Matcher:
         exchange: whose orders and account it changes.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: ExchangeView) -> None:
         self._exchange = exchange
 
     def moved(self, quote: Quote) -> None:
@@ -61,15 +56,15 @@ class Matcher:
         elif order.kind is OrderKind.MARKET:
             self._take(order, quote)
         elif order.price is not None and crosses(order.side, order.price, quote.last):
-            self._trade(order, order.remaining, quote.last, Liquidity.TAKER)
+            self._trade(order, self._piece(order), quote.last, Liquidity.TAKER)
         elif order.price is not None and fill_now:
-            self._trade(order, order.remaining, order.price, Liquidity.MAKER)
+            self._trade(order, self._piece(order), order.price, Liquidity.MAKER)
 
     def end(self, order: SimOrder, status: SimStatus, reason: str) -> None:
         """Take an order out of the book."""
         order.status, order.reason, order.updated = status, reason, self._exchange.clock()
         self._exchange.store(order.conditional).ended(order)
-        self._exchange.tell(OrderChanged(order=msgspec.structs.replace(order), cause="ended"))
+        self._exchange.tell(OrderChanged(order=copied(order), cause="ended"))
 
     def _rest(self, order: SimOrder, quote: Quote) -> None:
         if not order.alive or order.price is None or not crosses(order.side, order.price, quote.last):
@@ -83,7 +78,7 @@ class Matcher:
         exchange = self._exchange
         if not order.conditional:
             order.status, order.updated = SimStatus.OPEN, exchange.clock()
-            exchange.tell(OrderChanged(order=msgspec.structs.replace(order), cause="triggered"))
+            exchange.tell(OrderChanged(order=copied(order), cause="triggered"))
             self._take(order, quote)
             return
         now = exchange.clock()
@@ -103,7 +98,7 @@ class Matcher:
         order.successor = became.order_id
         self.end(order, SimStatus.TRIGGERED, "triggered")
         exchange.store(False).add(became)
-        exchange.tell(OrderChanged(order=msgspec.structs.replace(became), cause="placed"))
+        exchange.tell(OrderChanged(order=copied(became), cause="placed"))
         self._take(became, quote)
 
     def _take(self, order: SimOrder, quote: Quote) -> None:
@@ -156,8 +151,8 @@ class Matcher:
         if whole:
             order.status, order.reason = SimStatus.FILLED, "full_fill"
             exchange.store(order.conditional).ended(order)
-        exchange.tell(Filled(fill=fill, order=msgspec.structs.replace(order)))
-        exchange.tell(OrderChanged(order=msgspec.structs.replace(order), cause="filled"))
+        exchange.tell(Filled(fill=fill, order=copied(order)))
+        exchange.tell(OrderChanged(order=copied(order), cause="filled"))
         exchange.tell(BalanceChanged(cause="fill", symbol=order.symbol, amount=profit - fee, time=now))
         self._after(order)
 
@@ -168,10 +163,9 @@ class Matcher:
             return
         if order.alive and order.reduce_only:
             self.end(order, SimStatus.EXPIRED, "reduce_only")
-        if exchange.rules.cancel_reduce_only:
-            for other in exchange.store(False).alive(order.symbol):
-                if other.reduce_only and other.status is SimStatus.OPEN and other.kind is OrderKind.LIMIT:
-                    self.end(other, SimStatus.EXPIRED, "reduce_only")
+        for other in exchange.store(False).alive(order.symbol):
+            if other.reduce_only and other.status is SimStatus.OPEN and other.kind is OrderKind.LIMIT:
+                self.end(other, SimStatus.EXPIRED, "reduce_only")
 
 
 def slipped(instrument: Instrument, price: Decimal, side: Side, bps: Decimal) -> Decimal:

@@ -1,4 +1,9 @@
-"""What the simulated venues list, and where their rules differ."""
+"""What the simulated venues list, and where their rules differ.
+
+Where they agree the rule stands in `matching` and `checks`: both refuse a reduce-only limit or market order
+that has nothing to reduce, take a reduce-only stop at any time and look at the position when it triggers,
+cut to the position, and end reduce-only orders that rest when the position is closed.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +27,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         conditional_apart: stops live in an id space of their own (client ids too), hold no margin, and
             become a new order when they trigger; else a stop is an ordinary order.
         refuse_would_trigger: a stop whose trigger is behind the price is refused; else it triggers at once.
-        reduce_only_stop_needs_position: a reduce-only stop is refused while there is no position to reduce.
-        cancel_reduce_only: resting reduce-only limit orders end when the position does; else when they
-            would fill.
         maker_fee, taker_fee: fractions of notional.
         slippage_bps: by how much a market order fills worse than the last price.
         price_band: how far from the mark a limit price may lie, as a fraction of it; 0 for any.
@@ -40,8 +42,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     client_id_once: bool
     conditional_apart: bool
     refuse_would_trigger: bool
-    reduce_only_stop_needs_position: bool
-    cancel_reduce_only: bool
     maker_fee: Decimal
     taker_fee: Decimal
     slippage_bps: Decimal = Decimal(1)
@@ -59,8 +59,6 @@ KRAKEN_FUTURES = Rules(
     client_id_once=True,
     conditional_apart=False,
     refuse_would_trigger=False,
-    reduce_only_stop_needs_position=False,
-    cancel_reduce_only=False,
     maker_fee=Decimal("0.0002"),
     taker_fee=Decimal("0.0005"),
     price_band=Decimal("0.2"),
@@ -75,8 +73,6 @@ BINANCE_USDM = Rules(
     client_id_once=False,
     conditional_apart=True,
     refuse_would_trigger=True,
-    reduce_only_stop_needs_position=False,
-    cancel_reduce_only=True,
     maker_fee=Decimal("0.0002"),
     taker_fee=Decimal("0.0005"),
     price_band=Decimal("0.05"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from uuid import NAMESPACE_OID, uuid5
 
 from bus_schemas.events import Millis
@@ -106,10 +105,6 @@ class FillStore:
         self._all[fill.fill_id] = fill
         if len(self._all) > self._kept:
             del self._all[next(iter(self._all))]
-
-    def last(self, count: int) -> list[SimFill]:
-        """The newest ones, oldest first."""
-        return list(islice(self._all.values(), max(0, len(self._all) - count), None))
 
     def __iter__(self) -> Iterator[SimFill]:
         return iter(self._all.values())
