@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import redis
 from rich.console import Console
-from rich.markup import escape
 
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.bus.redis_link import Link
@@ -18,23 +16,11 @@ from bus_schemas.bus.redis_observer import RedisObserver
 from bus_schemas.errors import BusError, CausewayError, ConfigurationError
 from bus_schemas.settings import Settings, load
 from cli.control import told_where
+from cli.findings import Finding, show
 from market_data.feed import FileFeed
 
 CLOCK_S = 1.0
-Checks = tuple[Callable[[redis.Redis], Iterator["Finding"]], ...]
-
-
-class Finding(msgspec.Struct):
-    """One check.
-
-    Attributes:
-        level: `wrong` must be mended; `note` should be known.
-        mend: how, for what is not right.
-    """
-
-    level: Literal["ok", "note", "wrong"]
-    what: str
-    mend: str = ""
+Checks = tuple[Callable[[redis.Redis], Iterator[Finding]], ...]
 
 
 def examine(url: str | None, namespace: str | None, config: Path | None, json: bool) -> bool:
@@ -43,12 +29,7 @@ def examine(url: str | None, namespace: str | None, config: Path | None, json: b
     if json:
         print(msgspec.json.encode(findings).decode())
     else:
-        console = Console(soft_wrap=True)
-        marks = {"ok": "[green]ok   [/]", "note": "[yellow]note [/]", "wrong": "[red]wrong[/]"}
-        for finding in findings:
-            console.print(f"{marks[finding.level]} {escape(finding.what)}", highlight=False)
-            if finding.mend:
-                console.print(f"      → {finding.mend}", highlight=False, markup=False)
+        show(findings, Console(soft_wrap=True))
     return all(finding.level != "wrong" for finding in findings)
 
 
@@ -114,6 +95,15 @@ def refuse_forgetful(client: redis.Redis) -> list[Finding]:
         if finding.level == "wrong":
             raise ConfigurationError(f"{finding.what}. Mend it: {finding.mend}")
     return lost + [finding for finding in _each((_durability,), client) if finding.level != "ok"]
+
+
+def durability(client: redis.Redis) -> list[Finding]:
+    """Whether the server keeps what it was told: eviction and the append-only file.
+
+    Raises:
+        redis.exceptions.RedisError: it does not answer.
+    """
+    return list(_each((_memory, _durability), client))
 
 
 def _each(checks: Checks, client: redis.Redis) -> Iterator[Finding]:

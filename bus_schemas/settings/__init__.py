@@ -23,6 +23,7 @@ from bus_schemas.settings.execution import ExecutionSettings, PaperSettings
 from bus_schemas.settings.gates import GateSettings
 from bus_schemas.settings.health import HealthSettings
 from bus_schemas.settings.market_data import MarketDataSettings
+from bus_schemas.settings.purpose import live_namespace
 from bus_schemas.settings.risk import RiskSettings
 from bus_schemas.settings.section import Section
 from bus_schemas.settings.sources import (
@@ -135,7 +136,15 @@ def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
         faults += [_sentence(fault, sources) for fault in (*found, *_behind(found, merged))]
     if faults:
         raise ConfigurationError("the configuration is wrong:\n  - " + "\n  - ".join(faults))
-    return settings
+    return _apart(settings)
+
+
+def _apart(settings: Settings) -> Settings:
+    """A live venue's events are kept apart from paper's, whoever starts the services."""
+    if not settings.venue.live or "namespace" in settings.bus.model_fields_set:
+        return settings
+    bus = settings.bus.model_copy(update={"namespace": live_namespace(settings.venue)})
+    return settings.model_copy(update={"bus": bus})
 
 
 def dump(settings: Settings) -> dict[str, Any]:

@@ -19,7 +19,10 @@ class BusSettings(Section):
         description="Redis or Valkey, 7.0 or newer: redis://, rediss:// or unix://. May hold a password. "
         "Default: $REDIS_URL, else this machine.",
     )
-    namespace: Name = Field("paper", description="Separates paper, live, test and replay.")
+    namespace: Name = Field(
+        "paper",
+        description="Separates paper, live, test and replay. Default where [venue] names one: live-<venue>.",
+    )
     partitions: int = Field(8, ge=1, le=1024, description="Fixed when the namespace is created.")
     account: Name = Field("MAIN", description="Name of the trading account.")
     lockstep: bool = Field(False, description="One reader at a time, by turns: same input, same bytes.")

@@ -6,12 +6,11 @@ been started by hand.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from bus_schemas.errors import EXIT_NO_CONSENT, EXIT_NO_KEYS, GateClosed
 from bus_schemas.settings import VenueSettings
+from bus_schemas.settings.purpose import practice
 
 ENVIRONMENT = "ENVIRONMENT"
 PRODUCTION = "prod"
@@ -22,11 +21,6 @@ CONFIRMED = "YES"
 def production(environment: Mapping[str, str]) -> bool:
     """Whether this is the production environment: `ENVIRONMENT=prod`."""
     return environment.get(ENVIRONMENT, "").strip().lower() == PRODUCTION
-
-
-def practice(settings: VenueSettings) -> bool:
-    """Whether no money is at stake: the venue's sandbox, or a simulated venue on this machine."""
-    return settings.sandbox or _loopback(urlsplit(settings.rest_url).hostname)
 
 
 def given() -> dict[str, str]:
@@ -65,14 +59,3 @@ def require(settings: VenueSettings, environment: Mapping[str, str]) -> None:
         raise GateClosed(sentence, EXIT_NO_KEYS)
     if sentence := missing_consent(settings, environment):
         raise GateClosed(sentence, EXIT_NO_CONSENT)
-
-
-def _loopback(host: str | None) -> bool:
-    if not host:
-        return False
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
