@@ -96,8 +96,8 @@ class Delivery:
         What is reduce-only does not wait until an earlier request cannot arrive any more: the venue
         refuses the second of two open orders with one id, and a position that is gone cannot shrink.
         """
-        travel = 0 if order.reduce_only else self._settings.valid_ms
-        return travel + self._settings.lag_ms
+        travel = 0 if order.reduce_only else self._settings.valid_ms * self._rate
+        return round(travel) + self._settings.lag_ms
 
     async def told(self, held: Held, order: VenueOrder, again: bool = False) -> list[Body]:
         """Everything that follows from an order as the venue tells it, its fills first."""

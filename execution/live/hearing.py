@@ -180,7 +180,8 @@ class Hearing:
 
     def _fresh(self, held: Held, asked: int) -> bool:
         """Whether the order is so young that the venue may not list it yet, or on its way right now."""
-        return asked - held.sent <= self._settings.lag_ms + self._settings.valid_ms or not held.told
+        travel = self._settings.valid_ms * self._settings.clock_rate
+        return asked - held.sent <= self._settings.lag_ms + travel or not held.told
 
     @property
     def _overlap(self) -> int:
