@@ -130,6 +130,8 @@ class Delivery:
                         return [self._refused(held, VenueRefusal.DUPLICATE_ID, "the venue says so")]
                 if self._too_late(order):
                     return [self._register.not_found(order.client_id, order.symbol, self._venue.now())]
+                if veto := await self._veto(order):
+                    return [self._refused(held, VenueRefusal.OTHER, veto)]
                 self._fence()
                 self._register.sending(order.client_id, self._venue.now())
                 doubt_until = self._venue.now() + self.doubt_ms(order)
@@ -160,6 +162,15 @@ class Delivery:
             return False
         late = self._venue.now() - order.time > self._settings.entry_patience_ms
         return late or self._register.withdrawn(order.client_id)
+
+    async def _veto(self, order: PlaceOrder) -> str:
+        """Why an entry must not go out although it was decided; empty where it may: a position that the
+        venue has at this moment is one that whoever decided on the entry did not know of.
+        """
+        if order.reduce_only:
+            return ""
+        held = [state for state in await self._venue.positions() if state.symbol == order.symbol]
+        return f"the venue holds a position of {held[0].quantity} already" if held else ""
 
     async def _cancel(self, held: Held) -> list[Body]:
         patience = _Patience(self._rate)

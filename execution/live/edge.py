@@ -32,6 +32,7 @@ from execution.live.desk import READ_LIMIT, Desk
 from execution.live.faults import Denied, NotSent, VenueFault
 from execution.live.guarded import Guarded
 from execution.live.hearing import Hearing
+from execution.live.port import VenueAccount
 from execution.live.records import Pending
 
 log = logging.getLogger("causeway.edge")
@@ -42,6 +43,8 @@ TROUBLE_S = 5.0
 """How long the venue must be out of reach before a person is told."""
 FUNDING_S = 300.0
 SYNC_S = 300.0
+IDLE_REPORT_S = 60.0
+"""Time between two reports of an account in which nothing is open and nothing changes."""
 
 
 class Edge:
@@ -77,6 +80,8 @@ class Edge:
         self._alerts: dict[AlertCode, float] = {}
         self._loaded_at: Millis = 0
         self._doubt_until = 0.0
+        self._account: VenueAccount | None = None
+        self._reported = 0.0
 
     async def run(self) -> None:
         """Work until cancelled, or until the lease or the connection is gone.
@@ -135,6 +140,8 @@ class Edge:
         key = command.client_id
         lock = self._lanes[key]
         async with lock:
+            if isinstance(command, PlaceOrder) and not command.reduce_only:
+                await self.ready.wait()  # no new exposure before the old one is known
             bodies = await self._delivery.answer(command, self._doubted(command, sent))
             self._desk.answer(seq, pending, bodies)
         if not lock.locked():
@@ -175,6 +182,10 @@ class Edge:
 
     async def _report(self, positions: Sequence[PositionState]) -> None:
         account = await self._venue.account()
+        idle = not positions and not self._desk.register.live()
+        if idle and account == self._account and _moment() - self._reported < IDLE_REPORT_S:
+            return
+        self._account, self._reported = account, _moment()
         report = AccountReport(
             time=self._venue.now(), cash=account.cash, equity=account.equity, positions=tuple(positions)
         )
