@@ -215,7 +215,7 @@ class FileFeed:
             volume=bar.volume,
             hydration=hydration,
         )
-        gap = gap_before(bar, closed, symbol, self.timeframe, self._span, hydration=hydration)
+        gap = gap_before(bar.time, closed, symbol, self.timeframe, self._span, hydration=hydration)
         bodies: tuple[Body, ...] = (candle,) if gap is None else (gap, candle)
         return [Output(Stream.CANDLES, symbol, body) for body in bodies]
 

@@ -85,7 +85,7 @@ class Folder:
             raise ConfigurationError(
                 f"the data folder {path} cannot be read: {error.strerror or error}"
             ) from None
-        self.files = tuple(file for name in names if (file := _recognise(path / name)) is not None)
+        self.files = tuple(file for name in names if (file := recognise(path / name)) is not None)
         if not self._of(Kind.CANDLES):
             raise ConfigurationError(
                 f"the data folder {path} holds no candles: "
@@ -134,7 +134,8 @@ class Folder:
         return ", ".join(sorted({f"{f.symbol} {f.timeframe}" for f in self._of(Kind.CANDLES)}))
 
 
-def _recognise(path: Path) -> DataFile | None:
+def recognise(path: Path) -> DataFile | None:
+    """What a file is by its name; None for one that is left alone."""
     match = _NAME.fullmatch(path.name)
     if match is None:
         return None

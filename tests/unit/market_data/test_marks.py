@@ -105,7 +105,7 @@ def test_each_settlement_is_told_once() -> None:
 
 def test_a_gap_is_what_lies_between_two_candles() -> None:
     def found(previous: int | None) -> Gap | None:
-        return gap_before(_bar(START), previous, "BTCUSDT", "15m", QUARTER, hydration=True)
+        return gap_before(START, previous, "BTCUSDT", "15m", QUARTER, hydration=True)
 
     assert found(None) is None
     assert found(START) is None
