@@ -14,6 +14,9 @@ import msgspec
 from bus_schemas.timeframes import iso
 from health.fleet import STOPPING, Fleet
 
+UNKNOWN_S = 60.0
+"""An order of unknown fate for longer is worth a word: look-ups usually settle it within seconds."""
+
 
 class Code(StrEnum):
     """Closed list of reasons and warnings."""
@@ -31,6 +34,7 @@ class Code(StrEnum):
     HALTED = "halted"
     REDUCE_ONLY = "reduce_only"
     LEDGER_MISSED = "ledger_missed"
+    ORDER_UNKNOWN = "order_unknown"
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -64,7 +68,7 @@ def unready(fleet: Fleet, now: float) -> list[Reason]:
     return reasons
 
 
-def warnings(fleet: Fleet, now: float) -> list[Reason]:  # noqa: ARG001
+def warnings(fleet: Fleet, now: float) -> list[Reason]:
     """What a person should know although the system works as meant."""
     found: list[Reason] = []
     trading = fleet.trading
@@ -77,6 +81,11 @@ def warnings(fleet: Fleet, now: float) -> list[Reason]:  # noqa: ARG001
         found.append(Reason(Code.HALTED, halt["symbol"], detail))
     if trading.reduce_only:
         found.append(Reason(Code.REDUCE_ONLY, "*", "positions may shrink, none may open"))
+    for client_id, order in sorted(trading.venue.unknown.items()):
+        age = now - order.since
+        if age > UNKNOWN_S:
+            detail = f"the fate of {order.leg} order {client_id} is unknown since {age:.0f} s"
+            found.append(Reason(Code.ORDER_UNKNOWN, order.symbol, detail))
     if fleet.ledger.missed:
         detail = f"{fleet.ledger.missed} events were trimmed from the bus before the ledger read them"
         found.append(Reason(Code.LEDGER_MISSED, "ledger", detail))

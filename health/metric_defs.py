@@ -13,7 +13,7 @@ class MetricDef(NamedTuple):
     """One metric. A counter's name has no `_total`; the exposition adds it."""
 
     name: str
-    kind: Literal["gauge", "counter"]
+    kind: Literal["gauge", "counter", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
 
@@ -80,6 +80,54 @@ NET = MetricDef("causeway_trade_net", "gauge", "Net result of closed trades, in 
 HALTED = MetricDef("causeway_halted", "gauge", "1 while risk halts a symbol; * is the account.", ("symbol",))
 KILL_SWITCH = MetricDef("causeway_kill_switch", "gauge", "1 while the kill switch is latched.")
 
+TIME_TO_STOP = MetricDef(
+    "causeway_time_to_stop_seconds",
+    "histogram",
+    "Event time from a position's first fill to its first acknowledged stop over all of it.",
+)
+NEVER_STOPPED = MetricDef(
+    "causeway_positions_never_protected", "counter", "Positions that ended without ever having had a stop."
+)
+VENUE_ALERTS = MetricDef("causeway_venue_alerts", "counter", "What the venue edge warned of.", ("code",))
+REFUSED_ORDERS = MetricDef(
+    "causeway_order_refusals",
+    "counter",
+    "Orders that were not taken, by the venue's reason. not_found: it never held it; not_placed: ours.",
+    ("reason",),
+)
+UNKNOWN_ORDERS = MetricDef("causeway_unknown_orders", "gauge", "Orders whose fate is not known now.")
+UNKNOWN_AGE = MetricDef(
+    "causeway_unknown_order_age_seconds", "gauge", "How long the oldest such order is of unknown fate."
+)
+
+VENUE_WEIGHT = MetricDef(
+    "causeway_service_venue_weight_used", "gauge", "Request weight used in the venue's window.", _SLOT
+)
+VENUE_BREAKER = MetricDef(
+    "causeway_service_venue_breaker_open", "gauge", "Endpoint groups whose breaker is open.", _SLOT
+)
+VENUE_CLOCK = MetricDef(
+    "causeway_service_venue_clock_offset_ms", "gauge", "The venue's clock minus ours, in milliseconds.", _SLOT
+)
+VENUE_PENDING = MetricDef(
+    "causeway_service_venue_pending_commands", "gauge", "Commands that the venue has not answered yet.", _SLOT
+)
+VENUE_HINTS = MetricDef(
+    "causeway_service_venue_hints_silent_seconds",
+    "gauge",
+    "Seconds since the venue's private websocket said anything.",
+    _SLOT,
+)
+SYMBOLS = MetricDef("causeway_service_symbols", "gauge", "Symbols that the live feed watches.", _SLOT)
+SILENT_SYMBOLS = MetricDef(
+    "causeway_service_silent_symbols", "gauge", "Symbols whose data is older than its limit.", _SLOT
+)
+_SYMBOL = ("service", "slot", "symbol")
+DATA_AGE = MetricDef("causeway_service_data_age_seconds", "gauge", "Age of a symbol's last mark.", _SYMBOL)
+CANDLE_LATE = MetricDef(
+    "causeway_service_candle_late_seconds", "gauge", "By how much a symbol's next candle is overdue.", _SYMBOL
+)
+
 COUNTERS = {
     "events": EVENTS,
     "outputs": OUTPUTS,
@@ -91,8 +139,21 @@ COUNTERS = {
 }
 """By the name in a heartbeat's counters."""
 
-GAUGES = {"memory_bytes": MEMORY, "loop_silence_s": LOOP_SILENCE}
+GAUGES = {
+    "memory_bytes": MEMORY,
+    "loop_silence_s": LOOP_SILENCE,
+    "venue_weight_used": VENUE_WEIGHT,
+    "venue_breaker_open": VENUE_BREAKER,
+    "venue_clock_offset_ms": VENUE_CLOCK,
+    "venue_pending_commands": VENUE_PENDING,
+    "venue_hints_silent_s": VENUE_HINTS,
+    "symbols": SYMBOLS,
+    "silent_symbols": SILENT_SYMBOLS,
+}
 """By the name in a heartbeat's gauges."""
+
+SYMBOL_GAUGES = {"data_age_s": DATA_AGE, "mark_age_s": DATA_AGE, "candle_late_s": CANDLE_LATE}
+"""By what stands before the dot in such a name: `mark_age_s.BTCUSDT`."""
 
 METRICS: tuple[MetricDef, ...] = tuple(value for value in globals().values() if isinstance(value, MetricDef))
 """All of them, in the order of this page."""

@@ -6,14 +6,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from bus_schemas.events import AlertCode
 from bus_schemas.topology import READER_SPECS
 from health import metric_defs as m
 from health.board import Board
 from health.checks import Code, unready
 from health.fleet import STOPPING, Fleet
+from health.venue import REFUSALS, VenueView
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -32,6 +39,7 @@ def samples(fleet: Fleet, now: float) -> Iterator[Sample]:
     yield from _services(fleet, now)
     yield from _bus(fleet, now)
     yield from _trading(fleet)
+    yield from _venue(fleet.trading.venue, now)
 
 
 class _FleetCollector(Collector):
@@ -41,10 +49,17 @@ class _FleetCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         with self._board.fleet() as (fleet, now):
             found = list(samples(fleet, now))
+            stops = fleet.trading.venue.stops
+            buckets, total_s = stops.cumulative(), stops.total_s
         by_metric: dict[m.MetricDef, list[tuple[tuple[str, ...], float]]] = {d: [] for d in m.METRICS}
         for definition, labels, value in found:
             by_metric[definition].append((labels, value))
         for definition, values in by_metric.items():
+            if definition.kind == "histogram":
+                histogram = HistogramMetricFamily(definition.name, definition.help)
+                histogram.add_metric((), buckets, total_s)
+                yield histogram
+                continue
             kind = CounterMetricFamily if definition.kind == "counter" else GaugeMetricFamily
             family = kind(definition.name, definition.help, labels=definition.labels)
             for labels, value in values:
@@ -66,6 +81,10 @@ def _services(fleet: Fleet, now: float) -> Iterator[Sample]:
         for name, gauge in m.GAUGES.items():
             if name in beat.gauges:
                 yield gauge, who, beat.gauges[name]
+        for name, value in sorted(beat.gauges.items()):
+            kind, dot, symbol = name.partition(".")
+            if dot and kind in m.SYMBOL_GAUGES:
+                yield m.SYMBOL_GAUGES[kind], (*who, symbol), value
     seen = {service for service, _ in fleet.replicas}
     for service in sorted(set(fleet.settings.expect) - seen):
         yield m.UP, (service, ""), 0.0
@@ -119,7 +138,19 @@ def _trading(fleet: Fleet) -> Iterator[Sample]:
     yield m.KILL_SWITCH, (), float(trading.kill_switch is not None)
 
 
+def _venue(venue: VenueView, now: float) -> Iterator[Sample]:
+    # every code and reason from the start, as 0: of a series that begins at 1 no increase can be seen
+    for code in AlertCode:
+        yield m.VENUE_ALERTS, (code.value,), float(venue.alerts[code.value])
+    for reason in REFUSALS:
+        yield m.REFUSED_ORDERS, (reason,), float(venue.refusals[reason])
+    yield m.NEVER_STOPPED, (), float(venue.stops.never)
+    yield m.UNKNOWN_ORDERS, (), float(len(venue.unknown))
+    yield m.UNKNOWN_AGE, (), venue.oldest_unknown_s(now)
+
+
 _ALWAYS = frozenset(Code) - {
     *(Code.STARTING, Code.KILL_SWITCH, Code.HALTED, Code.REDUCE_ONLY, Code.LEDGER_MISSED),
+    Code.ORDER_UNKNOWN,
 }
 """Reported as 0 when all is well, so that an alert on them has something to look at."""

@@ -11,6 +11,7 @@ from health.database import translated
 from health.rows import Columns, Row
 from health.schema import DEAD_ACKNOWLEDGED, DECISIONS, EQUITY, FILLS, HALTS, POSITION_CHANGES, TRADES
 from health.trading import LATEST, Trading
+from health.venue_queries import load_venue
 
 _CHUNK = 2000
 
@@ -38,8 +39,9 @@ class Queries:
                     trading.apply(Row(table.name, columns), now)
             trading.fills = self._count(connection, FILLS)
             self._decisions(connection, trading)
+            load_venue(connection, self._namespace, trading.venue, now)
         trading.notices.clear()
-        trading.notices.extend(reversed(self.halts(LATEST)))  # by time, not stream by stream
+        trading.notices.extend(reversed(self._newest(HALTS, LATEST, HALTS.c.kind != "VenueAlert")))
         return trading
 
     def dead_acknowledged(self) -> dict[str, int]:
@@ -62,11 +64,13 @@ class Queries:
         )
 
     def halts(self, limit: int) -> list[Columns]:
-        """Halts and controls, newest first."""
+        """Halts, controls and the venue's alerts, newest first."""
         return self._newest(HALTS, limit)
 
-    def _newest(self, table: sa.Table, limit: int, **where: str | None) -> list[Columns]:
-        given = [table.c[name] == value for name, value in where.items() if value is not None]
+    def _newest(
+        self, table: sa.Table, limit: int, *also: sa.ColumnElement[bool], **where: str | None
+    ) -> list[Columns]:
+        given = [*also, *(table.c[name] == value for name, value in where.items() if value is not None)]
         query = (
             sa.select(table)
             .where(table.c.namespace == self._namespace, *given)

@@ -30,6 +30,7 @@ from bus_schemas.events import (
     TradeClosed,
     TradingHalted,
     TradingResumed,
+    VenueAlert,
 )
 from bus_schemas.topology import Place, Stream, Topology
 from health.schema import FACTS
@@ -213,6 +214,7 @@ _MAKERS: Mapping[type[Body], Callable[[Any], Row]] = {
     FlattenApproved: lambda b: _halt("FlattenApproved", b, b.symbol, detail=b.request_id),
     SymbolHalted: lambda b: _halt("SymbolHalted", b, b.symbol, "dead_letter", f"{b.origin}: {b.detail}"),
     Mismatch: lambda b: _halt("Mismatch", b, b.symbol, "mismatch", b.detail),
+    VenueAlert: lambda b: _halt("VenueAlert", b, b.symbol, b.code.value, b.detail),
     KillSwitch: lambda b: _halt("KillSwitch", b, "*", "flatten" if b.flatten else "", b.reason, b.by),
     Acknowledge: lambda b: _halt("Acknowledge", b, b.symbol, by=b.by),
     ReduceOnly: lambda b: _halt("ReduceOnly", b, "*", "on" if b.on else "off", by=b.by),

@@ -76,6 +76,7 @@ FILLS = _facts(
     "fills",
     *map(_text, ("client_id", "signal_id", "symbol", "side", "leg", "fill_id", "liquidity")),
     *map(_money, ("price", "quantity", "fee", "profit", "position")),
+    sa.Column("traded", sa.BigInteger),
     sa.Index("fills_symbol", "namespace", "symbol", "time"),
 )
 
@@ -124,7 +125,7 @@ HALTS = _facts(
     sa.Column("until", sa.BigInteger),
     sa.Index("halts_time", "namespace", "time"),
 )
-"""Halts, what asked for them, and what ended them; `kind` is the event's type."""
+"""Halts, what asked for them, what ended them, and the venue's alerts; `kind` is the event's type."""
 
 DEAD_ACKNOWLEDGED = sa.Table(
     "dead_acknowledged",

@@ -16,6 +16,7 @@ import msgspec
 from bus_schemas.events import PositionPhase
 from health.curve import Curve
 from health.rows import Columns, Row
+from health.venue import VenueView
 
 LATEST = 50
 ZERO = Decimal(0)
@@ -89,6 +90,7 @@ class Trading:
         halts: what risk has halted and not resumed, by (symbol, reason).
         notices: the newest rows about halts and controls, newest last.
         kill_switch: the row that latched it, None while it is not latched.
+        venue: orders, alerts and stops at the venue.
         clock: the latest event time of executions and orders.
     """
 
@@ -106,6 +108,7 @@ class Trading:
         self.kill_switch: Columns | None = None
         self.reduce_only = False
         self.clock = 0
+        self.venue = VenueView()
 
     def apply(self, row: Row, now: float) -> None:
         """Take the next row of a table. Rows of one table come in the order of their stream."""
@@ -132,6 +135,7 @@ class Trading:
 
     def _position(self, columns: Columns, now: float) -> None:
         self._at(columns)
+        self.venue.position(columns)
         symbol = columns["symbol"]
         if columns["phase"] in _GONE:
             self.positions.pop(symbol, None)
@@ -172,9 +176,16 @@ class Trading:
 
     def _fill(self, columns: Columns, now: float) -> None:  # noqa: ARG002
         self.fills += 1
+        self.venue.fill(columns)
+
+    def _order(self, columns: Columns, now: float) -> None:
+        self.venue.order(columns, now)
 
     def _halt(self, columns: Columns, now: float) -> None:  # noqa: ARG002
         kind, symbol = columns["kind"], columns["symbol"]
+        if kind == "VenueAlert":
+            self.venue.alert(columns)
+            return
         self.notices.append(columns)
         if kind == "KillSwitch":
             self.kill_switch = columns
@@ -201,5 +212,6 @@ _HANDLERS: Mapping[str, Any] = {
     "equity": Trading._equity,
     "trades": Trading._trade,
     "fills": Trading._fill,
+    "order_changes": Trading._order,
     "halts": Trading._halt,
 }

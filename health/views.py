@@ -12,6 +12,7 @@ from health.checks import Reason, unready, warnings
 from health.fleet import STOPPING, Fleet, Replica
 from health.rows import Columns
 from health.trading import Position, Trading
+from health.venue import VenueView
 
 Json = dict[str, Any]
 
@@ -64,6 +65,7 @@ def metrics(fleet: Fleet, namespace: str, now: float) -> Json:
         "notices": _newest(trading.notices),
         "kill_switch": plain(trading.kill_switch) if trading.kill_switch else None,
         "reduce_only": trading.reduce_only,
+        "venue": _venue(trading.venue, now),
         "ledger": {
             "behind": fleet.ledger_behind(),
             "missed": fleet.ledger.missed,
@@ -117,6 +119,32 @@ def _position(position: Position, trading: Trading, now: float) -> Json:
     since = row.pop("bare_since")
     unprotected_s = round(now - since, 1) if since is not None else None
     return row | {"mark": _text(mark), "profit": _text(profit), "unprotected_s": unprotected_s}
+
+
+def _venue(venue: VenueView, now: float) -> Json:
+    stops = venue.stops
+    return {
+        "alerts": dict(sorted(venue.alerts.items())),
+        "latest_alerts": _newest(venue.latest),
+        "refusals": dict(sorted(venue.refusals.items())),
+        "unknown_orders": [
+            {
+                "client_id": order.client_id,
+                "symbol": order.symbol,
+                "leg": order.leg,
+                "time": order.time,
+                "unknown_s": round(now - order.since, 1),
+            }
+            for _, order in sorted(venue.unknown.items())
+        ],
+        "time_to_stop": {
+            "count": stops.count,
+            "p50_s": stops.quantile(0.5),
+            "p99_s": stops.quantile(0.99),
+            "worst_s": stops.worst_s if stops.count else None,
+            "never": stops.never,
+        },
+    }
 
 
 def _replica(fleet: Fleet, replica: Replica, now: float) -> Json:

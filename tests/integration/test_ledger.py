@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bus_schemas.bus.memory_bus import Memory, MemoryBus
 from bus_schemas.bus.port import Entry
-from bus_schemas.events import KillSwitch, PositionPhase
+from bus_schemas.events import Body, KillSwitch, PositionPhase
 from bus_schemas.topology import Place, Stream, Topology
 from health.ledger import Ledger, PositionMoved
 from health.queries import Queries
@@ -83,11 +83,39 @@ def test_the_folded_state_is_the_loaded_state(ledger_engine: sa.Engine, bus: Mem
     w.a_day(writer, 12)
     writer.write(Stream.EXECUTIONS, "ETHUSDT", w.position(13, "ETHUSDT", "-2", "3000"))
     writer.write(Stream.ORDERS, "ETHUSDT", w.halted(13), w.halted(13, "ETHUSDT"))
+    writer.write(Stream.EXECUTIONS, "BTCUSDT", *_at_the_venue())
     bus.post(Stream.CONTROLS, "MAIN", KillSwitch(time=w.START, reason="drill", by="ann"))
     folded = followed.catch_up(bus, begin=False)
     assert state(folded) == state(Queries(ledger_engine, NS).load(100.0))
+    venue = folded.venue
+    assert (venue.alerts, len(venue.latest)) == ({"rate_limited": 2, "denied": 1}, 3)
+    assert venue.refusals == {"margin": 1, "not_found": 1, "not_placed": 1}
+    assert list(venue.unknown) == ["c-20"]
+    assert (venue.stops.count, venue.stops.total_s, venue.stops.never) == (3, 1.5, 1)
+    assert venue.stops.since == {"sig-21": None, "sig-22": w.START + 22 * w.BAR}
     assert folded.account is not None
     assert folded.account.peak == max(value for _, value in folded.curve.points())
+
+
+def _at_the_venue() -> list[Body]:
+    """Alerts, refusals, orders of unknown fate, and positions that wait for their stop."""
+    unknown, rejected = w.OrderState.UNKNOWN, w.OrderState.REJECTED
+    closed = PositionPhase.CLOSED
+    return [
+        *(w.alert(14), w.alert(15, w.AlertCode.DENIED), w.alert(16)),
+        *(w.order(20, unknown), w.order(20, unknown, detail="duplicate fill x ignored")),
+        *(w.order(31, unknown), w.order(31)),
+        w.order(32, rejected, detail="margin: not enough"),
+        w.order(33, rejected, detail="not found"),
+        w.order(34, rejected, detail="trading of * is halted: drawdown"),
+        # protected after a second and a half, by the trade's own time
+        w.fill(21, traded=w.START + 21 * w.BAR - 1500),
+        *(w.position(21, stop=None), w.position(21), w.fill(21)),
+        *(w.fill(22), w.position(22, stop=None)),
+        # short, gone before it had a stop: no contracts are a negative zero then
+        *(w.fill(23), w.position(23, "BTCUSDT", "-2", None), w.position(23, "BTCUSDT", "-0")),
+        w.position(23, "BTCUSDT", "-0", phase=closed),
+    ]
 
 
 def test_reading_again_changes_nothing(ledger_engine: sa.Engine, bus: MemoryBus) -> None:

@@ -50,7 +50,7 @@ def test_two_that_migrate_at_once(ledger_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(str(before) for before, _ in results) == ["0001", "0001", "None"]
+    assert sorted(str(before) for before, _ in results) == ["0002", "0002", "None"]
 
 
 def test_a_schema_that_is_behind_or_ahead_is_refused(ledger_url: str) -> None:

@@ -64,4 +64,5 @@ def state(trading: Trading) -> dict[str, Any]:
         "curve": trading.curve.points(),
         "latest": sorted(trading.latest, key=repr),
         "clock": trading.clock,
+        "venue": trading.venue,
     }

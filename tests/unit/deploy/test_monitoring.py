@@ -28,6 +28,10 @@ _SERIES = re.compile(r"\b(causeway_\w+)(?:\{([^}]*)\})?")
 def _served() -> dict[str, set[str]]:
     """Labels by the name of each series, from health's definitions and a service's own endpoint."""
     served = {d.name + ("_total" if d.kind == "counter" else ""): set(d.labels) for d in METRICS}
+    for d in METRICS:
+        if d.kind == "histogram":
+            served |= {f"{d.name}_bucket": {*d.labels, "le"}}
+            served |= {f"{d.name}_{part}": set(d.labels) for part in ("count", "sum")}
     text = exposition(Vitals("risk", Owner("host", "0", "nonce"))).decode()
     for family in text_string_to_metric_families(text):
         served |= {sample.name: set(sample.labels) for sample in family.samples}

@@ -12,6 +12,7 @@ from bus_schemas.bus.port import Entry
 from bus_schemas.events import (
     EVENT_TYPES,
     Acknowledge,
+    AlertCode,
     FlattenApproved,
     FundingCharged,
     KillSwitch,
@@ -20,6 +21,7 @@ from bus_schemas.events import (
     Refusal,
     SymbolHalted,
     TradingResumed,
+    VenueAlert,
 )
 from bus_schemas.topology import Place, Stream, Topology
 from health.rows import _MAKERS, UNDECODABLE, content_hash, record, sources
@@ -31,7 +33,7 @@ PLACE = Place(Stream.EXECUTIONS, "MAIN")
 ELSEWHERE = {
     *("Mark", "Candle", "Gap", "Heartbeat", "PlaceOrder", "AmendOrder", "CancelOrder", "LookUpOrder"),
     *("OrderAccepted", "OrderRejected", "OrderFilled", "OrderCancelled", "CancelRejected", "OrderNotFound"),
-    *("FundingPaid", "AccountReport", "ClockTick"),
+    *("FundingPaid", "AccountReport", "ClockTick", "StrayOrder"),
 }
 """Types that stand on streams which the ledger does not read."""
 
@@ -61,6 +63,12 @@ EXAMPLES: list[tuple[Stream, Any, str, dict[str, Any]]] = [
         {"outcome": "signal", "reason": "order_block", "signal_id": "sig-1", "side": "long"},
     ),
     (Stream.SIGNALS, SymbolHalted(time=1, symbol="X", origin="o", detail="d"), "halts", {"detail": "o: d"}),
+    (
+        Stream.EXECUTIONS,
+        VenueAlert(time=1, symbol="*", code=AlertCode.CLOCK, detail="1.4 s ahead"),
+        "halts",
+        {"kind": "VenueAlert", "symbol": "*", "reason": "clock", "detail": "1.4 s ahead"},
+    ),
     (Stream.ORDERS, w.approved(1), "decisions", {"stage": "risk", "outcome": "approved"}),
     (
         Stream.ORDERS,

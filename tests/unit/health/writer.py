@@ -9,6 +9,7 @@ from bus_schemas.bus.port import Bus, Commit, DeadLetter, Entry, Lease, Owner, W
 from bus_schemas.codec import encode_body, head
 from bus_schemas.events import (
     AccountSnapshot,
+    AlertCode,
     Assessment,
     Body,
     Evidence,
@@ -33,6 +34,7 @@ from bus_schemas.events import (
     Target,
     TradeClosed,
     TradingHalted,
+    VenueAlert,
 )
 from bus_schemas.topology import READER_SPECS, Place, Stream, Unit
 
@@ -134,7 +136,7 @@ def refused(n: int, symbol: str = "BTCUSDT", reason: Refusal = Refusal.REWARD_TO
     )
 
 
-def order(n: int, state: OrderState = OrderState.ACCEPTED, filled: str = "0") -> OrderChanged:
+def order(n: int, state: OrderState = OrderState.ACCEPTED, filled: str = "0", **more: Any) -> OrderChanged:
     return OrderChanged(
         time=START + n * BAR,
         client_id=f"c-{n}",
@@ -147,10 +149,11 @@ def order(n: int, state: OrderState = OrderState.ACCEPTED, filled: str = "0") ->
         quantity=D("0.031"),
         filled=D(filled),
         price=D("64000.50"),
+        **more,
     )
 
 
-def fill(n: int, symbol: str = "BTCUSDT") -> Fill:
+def fill(n: int, symbol: str = "BTCUSDT", **more: Any) -> Fill:
     return Fill(
         time=START + n * BAR,
         client_id=f"c-{n}",
@@ -165,6 +168,7 @@ def fill(n: int, symbol: str = "BTCUSDT") -> Fill:
         liquidity=Liquidity.MAKER,
         profit=D(0),
         position=D("0.031"),
+        **more,
     )
 
 
@@ -205,6 +209,10 @@ def closed(n: int, net: str = "12.5", symbol: str = "BTCUSDT") -> TradeClosed:
 
 def snapshot(n: int, equity: str, *positions: PositionState) -> AccountSnapshot:
     return AccountSnapshot(time=START + n * BAR, cash=D("10000"), equity=D(equity), positions=positions)
+
+
+def alert(n: int, code: AlertCode = AlertCode.RATE_LIMITED, symbol: str = "*") -> VenueAlert:
+    return VenueAlert(time=START + n * BAR, symbol=symbol, code=code, detail="the venue asks for patience")
 
 
 def halted(n: int, symbol: str = "*", until: int | None = None) -> TradingHalted:
