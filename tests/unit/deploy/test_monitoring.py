@@ -14,7 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from bus_schemas.bus.port import Owner
 from bus_schemas.runtime.http import exposition
 from bus_schemas.runtime.pulse import Vitals
+from bus_schemas.settings import HealthSettings
+from health.board import Board
+from health.fleet import Fleet
 from health.metric_defs import METRICS
+from health.metrics import exposition as health_exposition
 from tests.unit.deploy.deployed import DEPLOY, SERVICES, compose, dotenv, new_env, of_kind, strings
 from tests.unit.deploy.plain_yaml import load
 
@@ -100,10 +104,29 @@ def test_an_alert_says_what_is_wrong_how_urgent_it_is_and_what_to_do() -> None:
         "causeway_dead_letters_unacknowledged",
         "causeway_lag_events",
         "causeway_ledger_up",
+        "causeway_unknown_order_age_seconds",
+        "causeway_venue_alerts_total",
+        "causeway_service_silent_symbols",
+        "causeway_time_to_stop_seconds_bucket",
     ],
 )
 def test_what_must_never_go_unseen_has_an_alert(series: str) -> None:
     assert any(series in dict(_SERIES.findall(rule["expr"])) for rule in RULES)
+
+
+def test_an_alert_on_one_bucket_or_code_names_one_that_is_served() -> None:
+    """A matcher that fits nothing is an alert that never fires."""
+    text = health_exposition(Board(Fleet(HealthSettings(), 0.0), lambda: 0.0)).decode()
+    seen: dict[str, set[str]] = {"le": set(), "code": set()}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            for label in seen.keys() & sample.labels.keys():
+                seen[label].add(sample.labels[label])
+    asked = " ".join(rule["expr"] for rule in RULES)
+    for label, known in seen.items():
+        named = re.findall(rf'\b{label}=~?"([^"]*)"', asked)
+        assert named
+        assert {one for text in named for one in text.split("|")} <= known
 
 
 def test_prometheus_finds_every_service_in_compose_and_in_kubernetes() -> None:
