@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from bus_schemas.bus.memory_bus import MemoryBus
-from bus_schemas.events import KillSwitch, Side
+from bus_schemas.events import AlertCode, KillSwitch, OrderState, Side
 from bus_schemas.settings import Settings
 from bus_schemas.topology import Stream, Unit
 from health.app import make_app
@@ -176,6 +176,31 @@ def test_the_state_as_json(stand: Stand) -> None:
     units = {unit["unit"]: unit for unit in services["units"]}
     assert units["strategy.p0"]["slot"] == "1"
     assert units["risk.MAIN"]["lag"] == stand.bus.unread(Unit("risk", "MAIN"))
+
+
+def test_the_venue_as_json(stand: Stand) -> None:
+    stand.writer.write(
+        Stream.EXECUTIONS,
+        "BTCUSDT",
+        *(w.alert(1), w.alert(2, AlertCode.DENIED), w.order(5, OrderState.UNKNOWN)),
+        w.order(6, OrderState.REJECTED, detail="bad_tick: 64000.57"),
+        *(w.fill(7, traded=w.START + 7 * w.BAR - 700), w.position(7, stop=None), w.position(7)),
+    )
+    stand.tick()
+    stand.now += 2
+    state = stand.client.get("/api/metrics").json()
+    venue = state["venue"]
+    assert venue["alerts"] == {"denied": 1, "rate_limited": 1}
+    assert [(a["reason"], a["detail"]) for a in venue["latest_alerts"]] == [
+        ("denied", "the venue asks for patience"),
+        ("rate_limited", "the venue asks for patience"),
+    ]
+    assert venue["refusals"] == {"bad_tick": 1}
+    (unknown,) = venue["unknown_orders"]
+    assert (unknown["client_id"], unknown["leg"], unknown["unknown_s"]) == ("c-5", "entry", 2.0)
+    assert venue["time_to_stop"] == {"count": 1, "p50_s": 0.7, "p99_s": 0.7, "worst_s": 0.7, "never": 0}
+    assert state["notices"] == []  # alerts stand in a list of their own
+    assert [row["kind"] for row in stand.client.get("/api/halts").json()] == ["VenueAlert"] * 2
 
 
 def test_the_page_needs_nothing_from_elsewhere(stand: Stand) -> None:

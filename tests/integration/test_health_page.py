@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bus_schemas.bus.memory_bus import Memory, MemoryBus
-from bus_schemas.events import PositionState, ReduceOnly, Refusal, Side
+from bus_schemas.events import AlertCode, OrderState, PositionState, ReduceOnly, Refusal, Side
 from bus_schemas.topology import READER_SPECS, Stream, Topology
 from tests.support.health import SERVICES, Running, settings_for, until
 from tests.unit.health import writer as w
@@ -31,6 +31,9 @@ def a_lively_day(writer: w.Writer, topology: Topology) -> None:
         PositionState(symbol="ETHUSDT", quantity=w.D("-2.4"), entry_price=w.D("2750.1"), mark=w.D("2771.35")),
     ]
     short = {"side": Side.SHORT, "entry_price": w.D("2750.1")}
+    late = w.fill(43, "ETHUSDT", traded=w.START + 43 * w.BAR - 1400)
+    writer.write(Stream.EXECUTIONS, "ETHUSDT", late, w.position(43, "ETHUSDT", "-2.4", **short))
+    writer.write(Stream.EXECUTIONS, "BTCUSDT", w.order(44, OrderState.UNKNOWN), w.alert(44, AlertCode.CLOCK))
     writer.write(Stream.EXECUTIONS, "BTCUSDT", w.position(44))
     writer.write(Stream.EXECUTIONS, "ETHUSDT", w.position(44, "ETHUSDT", "-2.4", None, **short))
     writer.write(Stream.EXECUTIONS, topology.account, w.snapshot(44, "10166.4", *marks))
@@ -64,10 +67,13 @@ def test_the_page_in_a_real_browser(tmp_path: Path, empty: bool) -> None:
         assert "No account snapshot yet" in dom
         assert "No open position" in dom
         assert "Nothing has been decided yet" in dom
+        assert "The venue gave no cause for an alert" in dom
     else:
         for shown in ("BTCUSDT", "10,166.40", "<polyline", "max positions", "no break", "reduce only"):
             assert shown in dom
         assert "position unprotected" in dom
+        for shown in ("entry order c-44", ">clock<", "the venue asks for patience", "Unknown orders"):
+            assert shown in dom
         assert ">2.4</td>" in dom
         assert ">-2.4<" not in dom, "the side says that it is short"
         _is_stepped(dom)

@@ -7,14 +7,21 @@ from typing import Any
 import pytest
 
 from bus_schemas.bus.memory_bus import MemoryBus
-from bus_schemas.events import Acknowledge, KillSwitch, PositionPhase, ReduceOnly, TradingResumed
+from bus_schemas.events import (
+    Acknowledge,
+    KillSwitch,
+    OrderState,
+    PositionPhase,
+    ReduceOnly,
+    TradingResumed,
+)
 from bus_schemas.settings import HealthSettings
 from bus_schemas.topology import Place, Stream, Unit
 from health.checks import Code, unhealthy, unready, warnings
 from health.fleet import Fleet, Look
 from health.rows import record
 from health.watcher import look_at
-from tests.unit.health.writer import BAR, START, Writer, beat, halted, position
+from tests.unit.health.writer import BAR, START, Writer, beat, halted, order, position
 
 NOW = 1000.0
 RISK = Unit("risk", "MAIN")
@@ -217,6 +224,18 @@ def test_halts_and_controls_are_warnings(writer: Writer) -> None:
     assert [(r.code, r.subject) for r in warnings(fleet, NOW)] == [(Code.HALTED, "BTCUSDT")]
     told(writer, fleet, Stream.EXECUTIONS, position(3))  # event time reaches the halt's end
     assert warnings(fleet, NOW) == []
+
+
+def test_an_order_of_unknown_fate_for_a_minute_is_a_warning(writer: Writer) -> None:
+    fleet = healthy()
+    told(writer, fleet, Stream.EXECUTIONS, order(1, OrderState.UNKNOWN))
+    told(writer, fleet, Stream.EXECUTIONS, order(1, OrderState.UNKNOWN), now=NOW + 59)
+    assert warnings(fleet, NOW + 60) == []
+    (found,) = warnings(fleet, NOW + 61)
+    assert (found.code, found.subject) == (Code.ORDER_UNKNOWN, "BTCUSDT")
+    assert "entry order c-1 is unknown since 61 s" in found.detail
+    told(writer, fleet, Stream.EXECUTIONS, order(1))
+    assert warnings(fleet, NOW + 61) == []
 
 
 def test_the_ledger_missed_something() -> None:
