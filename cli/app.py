@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,19 +10,30 @@ import msgspec
 import typer
 from rich.console import Console
 
-from bus_schemas.errors import EXIT_FAILED, EXIT_INTERRUPTED, CausewayError, ConfigurationError
+from bus_schemas.errors import EXIT_FAILED, ConfigurationError
 from bus_schemas.settings import Settings, load
-from cli import control, doctor, lookahead, smc
-from cli.lifecycle import Interrupted
+from bus_schemas.settings.venue import PAPER
+from cli import commands_live, control, doctor, lookahead, records, smc
+from cli.options import (
+    EXIT_CODES,
+    Config,
+    From,
+    Json,
+    Namespace,
+    Pid,
+    Redis,
+    Symbols,
+    Timeframes,
+    To,
+    filled,
+    given,
+    guarded,
+)
 from cli.paper import PaperRun, run_inline
 from cli.planted import Plant
 from cli.progress import progress_on, table
 from cli.report import Report
-
-EXIT_CODES = (
-    "Exit codes: 0 done · 1 failed · 2 wrong option or configuration · 3 bad data · 4 too many dead "
-    "letters · 5 a service keeps dying · 6 server unreachable · 130 interrupted."
-)
+from market_data.feed import FileFeed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,42 +44,6 @@ app = typer.Typer(
     "replayed and reproduced.",
     epilog=EXIT_CODES,
 )
-
-
-def _filled(value: str | None) -> str | None:
-    """A blank value is a slip, such as an unset shell variable: it must not pass for none at all."""
-    if value is not None and not value.strip():
-        raise typer.BadParameter("must not be blank")
-    return value
-
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings, TOML or JSON; also $CAUSEWAY_CONFIG.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
-Redis = Annotated[
-    str | None,
-    typer.Option(
-        "--redis", help="URL of a Redis or Valkey server: redis://, rediss://, unix://.", callback=_filled
-    ),
-]
-Namespace = Annotated[
-    str | None, typer.Option("--namespace", help="Namespace on the server.", callback=_filled)
-]
-Symbols = Annotated[
-    str | None, typer.Option(help="Comma-separated; default all in the folder.", callback=_filled)
-]
-Timeframes = Annotated[
-    str | None,
-    typer.Option(help="ENTRY,DECISION,BIAS; default 15m,1h,4h.", metavar="E,D,B", callback=_filled),
-]
-From = Annotated[
-    str | None, typer.Option("--from", help="First candle; default the oldest.", callback=_filled)
-]
-To = Annotated[
-    str | None, typer.Option("--to", help="Last candle's close; default the newest.", callback=_filled)
-]
-Pid = Annotated[int | None, typer.Option("--pid", help="Which run of this machine, where several go on.")]
 
 
 @app.command(epilog=EXIT_CODES)
@@ -89,7 +62,7 @@ def paper(
         typer.Option(
             "--trade-from",
             help="What comes before only fills the engine; default 30 days from the end.",
-            callback=_filled,
+            callback=filled,
         ),
     ] = None,
     end: To = None,
@@ -98,7 +71,7 @@ def paper(
         typer.Option(
             help="lockstep, realtime, or x60 for sixty times that; beyond some x1000 a moment of ours "
             "is minutes of the market.",
-            callback=_filled,
+            callback=filled,
         ),
     ] = None,
     namespace: Namespace = None,
@@ -129,10 +102,12 @@ def paper(
     def run() -> None:
         market = {"data": data, "start": start, "trade_from": trade_from, "end": end, "pace": pace}
         overrides = {
-            "market_data": _given(market | {"symbols": symbols}),
+            "market_data": given(market | {"symbols": symbols}),
             "strategy": _timeframes(timeframes),
-            "bus": _given({"namespace": namespace}),
+            "bus": given({"namespace": namespace}),
+            "venue": {"name": PAPER},  # whatever the file names: no order of a paper run may leave
         }
+        overrides["market_data"] |= {"source": "files", "universe_top": 0}
         settings = load(config, overrides)
         lockstep = settings.market_data.pace == "lockstep"
         settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"lockstep": lockstep})})
@@ -142,7 +117,7 @@ def paper(
         if json:
             print(msgspec.json.encode(report, enc_hook=str).decode())
 
-    _guarded(run)
+    guarded(run)
 
 
 def _paper(
@@ -159,7 +134,19 @@ def _paper(
     finally:
         show.end()
     console.print(table(report, halts))
+    _keep_record(settings, report, console)
     return report
+
+
+def _keep_record(settings: Settings, report: Report, console: Console) -> None:
+    plan = FileFeed(settings.market_data, settings.strategy.entry_timeframe).plan()
+    try:
+        path = records.write(settings.gates.records, records.record_of(settings, plan, report))
+    except OSError as error:
+        said = f"no record was left for run.py live: {error.filename}: {error.strerror}"
+    else:
+        said = f"record for run.py live: {path}"
+    console.print(said, style="dim", highlight=False, markup=False)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -177,12 +164,12 @@ def status(
     - `run.py status`: the run that goes on on this machine
     - `run.py status --redis redis://localhost:6379/0 --namespace paper --json`
     """
-    _guarded(lambda: control.status(control.find(redis, namespace, pid, config), json))
+    guarded(lambda: control.status(control.find(redis, namespace, pid, config), json))
 
 
 @app.command(epilog=EXIT_CODES)
 def kill(
-    reason: Annotated[str, typer.Option(help="Why, for the record.", callback=_filled)],
+    reason: Annotated[str, typer.Option(help="Why, for the record.", callback=filled)],
     flatten: Annotated[bool, typer.Option("--flatten", help="Also close positions at market.")] = False,
     redis: Redis = None,
     namespace: Namespace = None,
@@ -198,13 +185,13 @@ def kill(
     - `run.py kill --reason "exchange announces maintenance"`
     - `run.py kill --reason "leaving the market" --flatten`
     """
-    _guarded(lambda: control.kill(control.find(redis, namespace, pid, config), reason, flatten))
+    guarded(lambda: control.kill(control.find(redis, namespace, pid, config), reason, flatten))
 
 
 @app.command(epilog=EXIT_CODES)
 def acknowledge(
     symbol: Annotated[
-        str, typer.Option(help="Only this symbol's halt; default everything.", callback=_filled)
+        str, typer.Option(help="Only this symbol's halt; default everything.", callback=filled)
     ] = "*",
     redis: Redis = None,
     namespace: Namespace = None,
@@ -218,7 +205,7 @@ def acknowledge(
     - `run.py acknowledge`
     - `run.py acknowledge --symbol SOLUSDT`
     """
-    _guarded(lambda: control.acknowledge(control.find(redis, namespace, pid, config), symbol))
+    guarded(lambda: control.acknowledge(control.find(redis, namespace, pid, config), symbol))
 
 
 @app.command("doctor", epilog=EXIT_CODES)
@@ -239,7 +226,7 @@ def doctor_(
         if not doctor.examine(redis, namespace, config, json):
             raise typer.Exit(EXIT_FAILED)
 
-    _guarded(run)
+    guarded(run)
 
 
 @app.command("lookahead", epilog=EXIT_CODES)
@@ -280,18 +267,21 @@ def lookahead_(
     """
 
     def run() -> None:
-        market = _given({"data": data, "symbols": symbols, "start": start, "end": end})
+        market = given({"data": data, "symbols": symbols, "start": start, "end": end})
         settings = load(config, {"market_data": market, "strategy": _timeframes(timeframes)})
         if not lookahead.examine(settings, cuts, plant, json):
             raise typer.Exit(EXIT_FAILED)
 
-    _guarded(run)
+    guarded(run)
 
 
 @app.command("smc", epilog=EXIT_CODES)
 @wraps(smc.command)
 def smc_(**options: Any) -> None:  # noqa: D103 - the docstring of the command is taken over
-    _guarded(lambda: smc.command(**options))
+    guarded(lambda: smc.command(**options))
+
+
+commands_live.add(app)
 
 
 def _timeframes(text: str | None) -> dict[str, str]:
@@ -309,19 +299,3 @@ def _alone(settings: Settings, others: dict[str, Any]) -> None:
         raise ConfigurationError(f"--in-process has no server and no processes; leave {', '.join(given)} out")
     if settings.market_data.pace != "lockstep":
         raise ConfigurationError(f"--in-process runs in lockstep, not at pace {settings.market_data.pace}")
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _guarded(run: Callable[[], None]) -> None:
-    """Run a command; an error of ours becomes its sentence and exit code, never a traceback."""
-    try:
-        run()
-    except CausewayError as error:
-        print(f"{error}" if isinstance(error, Interrupted) else f"error: {error}", file=sys.stderr)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise typer.Exit(EXIT_INTERRUPTED) from None

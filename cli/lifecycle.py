@@ -77,6 +77,9 @@ class ServiceRun:
         """Whether what ended a service for good, as its last words say, is mended."""
         return False
 
+    def _let_go(self) -> None:
+        """Give back what a run holds on the server. No service works any more."""
+
     def _revive(self) -> None:
         """An embedded server that died is started again on its data; the services wait for it."""
         if self.server and self.server.pid is None:
@@ -107,6 +110,7 @@ class ServiceRun:
     def _stop(self) -> None:
         if self.supervisor:
             self.supervisor.stop(self._settings.runtime.shutdown_s)
+        self._let_go()
         if self.server:
             self.server.stop()
         self.folder.remove()

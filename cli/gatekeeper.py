@@ -1,0 +1,144 @@
+"""Asks the world what the gates look at: the venue, the bus server, the ledger, the paper records."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+
+import msgspec
+import redis
+
+from bus_schemas.bus.redis_link import Link, translated
+from bus_schemas.errors import EXIT_UNREACHABLE, CausewayError, Disconnected, Unreachable
+from bus_schemas.settings import HealthSettings, Settings, VenueSettings
+from bus_schemas.venues.consent import CONFIRM, CONFIRMED, given
+from cli import doctor, gates, records
+from cli.findings import Gate
+from execution.live.faults import Denied, VenueFault
+from execution.live.port import KeyRights, Venue
+from execution.live.venues import make_venue
+from health.database import database_url, make_engine, shown
+from health.migrate import current, newest
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue said of the key and the clock.
+
+    Attributes:
+        offset_ms: its clock minus ours; None where it did not say.
+        denied: its words where it did not accept the key.
+        fault: why it could not be asked.
+    """
+
+    rights: KeyRights = KeyRights()
+    offset_ms: int | None = None
+    denied: str = ""
+    fault: str = ""
+
+
+async def ask(venue: Venue) -> Told:
+    """Open the venue, ask, close it. Faults of the venue are answers here."""
+    offset: int | None = None
+    try:
+        await venue.open()
+        offset = await venue.sync_clock()
+        return Told(rights=await venue.rights(), offset_ms=offset)
+    except Denied as error:
+        return Told(denied=str(error), offset_ms=offset)
+    except VenueFault as error:
+        return Told(fault=str(error), offset_ms=offset)
+    finally:
+        await venue.close()
+
+
+def looks(settings: Settings, force: bool, *, doctor_only: bool = False) -> Iterator[Gate]:
+    """Every gate but the account's, in their order.
+
+    Args:
+        force: accept the paper record as it is.
+        doctor_only: nothing will be started: consent is only told.
+
+    Raises:
+        ConfigurationError: there is no such venue.
+    """
+    venue = settings.venue
+    have_keys = gates.keys(venue)
+    told = asyncio.run(ask(make_venue(venue, settings.market_data.symbols))) if not have_keys.code else None
+    yield have_keys
+    if told is not None:
+        yield from _key(venue, told)
+    if not doctor_only:
+        yield gates.consent(venue, os.environ, sys.stdin.isatty())
+    yield gates.record(settings, records.longest(settings.gates.records, settings), force)
+    yield _clock(venue, told)
+    if not venue.proven:
+        yield Gate("note", f"{venue.name} is unproven: its adapter never passed the conformance suite")
+    yield from _bus(settings)
+    yield from _schema(settings.health)
+
+
+def _key(venue: VenueSettings, told: Told) -> Iterator[Gate]:
+    if told.denied:
+        yield gates.denied(venue, told.denied)
+    elif not told.fault:
+        yield gates.rights(venue, told.rights)
+
+
+def _clock(venue: VenueSettings, told: Told | None) -> Gate:
+    if told is None:
+        return Gate("note", "rights of the key and clock are not looked at: that needs a key")
+    if told.fault:
+        return Gate(
+            "wrong",
+            f"{venue.name} cannot be asked: {told.fault}",
+            "see whether the venue is up and can be reached from here",
+            EXIT_UNREACHABLE,
+        )
+    if told.offset_ms is None:
+        return Gate("note", f"{venue.name}'s clock is not looked at: that needs a key it accepts")
+    return gates.clock(venue, told.offset_ms)
+
+
+def _bus(settings: Settings) -> Iterator[Gate]:
+    link = Link(settings.bus.url.get_secret_value(), settings.bus.timeout_s)
+    try:
+        with translated():
+            client = link.client()
+            client.execute_command("PING")
+            yield from gates.durable(doctor.durability(client))
+    except (Disconnected, Unreachable, redis.exceptions.RedisError) as error:
+        yield Gate(
+            "wrong",
+            f"the bus cannot be used: {error}",
+            "start the server, or correct the URL",
+            EXIT_UNREACHABLE,
+        )
+    finally:
+        link.close()
+
+
+def _schema(health: HealthSettings) -> Iterator[Gate]:
+    url = database_url(health)
+    try:
+        if url.get_backend_name() == "sqlite" and not os.path.exists(url.database or ""):
+            yield gates.schema(shown(url), None, newest())
+            return
+        engine = make_engine(url)
+        try:
+            yield gates.schema(shown(url), current(engine), newest())
+        finally:
+            engine.dispose()
+    except CausewayError as error:
+        yield Gate("wrong", str(error), "see whether the database is up", error.exit_code)
+
+
+def ask_person(venue: VenueSettings) -> dict[str, str]:
+    """Ask on the terminal for consent; returns the variables that hand it on, none where it is not given."""
+    sys.stderr.write(
+        f"Orders to {venue.name} will be for real money. Type the venue's name to go on, "
+        f"or anything else to stop ({CONFIRM}={CONFIRMED} with ENVIRONMENT=prod does the same): "
+    )
+    sys.stderr.flush()
+    return given() if sys.stdin.readline().strip() == venue.name else {}

@@ -1,0 +1,92 @@
+"""The settings of `run.py live`: what its options, the platform and the configuration say together."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bus_schemas.errors import ConfigurationError
+from bus_schemas.settings import HealthSettings, Settings, load
+from health.database import database_url
+
+PORT = "PORT"
+SECRETS = ("api_key", "api_secret", "password")
+EVERYWHERE = "0.0.0.0"
+
+
+def live_settings(
+    config: Path | None,
+    options: Mapping[str, Mapping[str, Any]],
+    health: bool,
+    environment: Mapping[str, str],
+) -> Settings:
+    """Settings of a live run.
+
+    Args:
+        options: of the command line, by section.
+        health: it serves HTTP, where the platform says.
+
+    Raises:
+        ConfigurationError: no live venue is named, the port cannot be used, or a setting is wrong.
+    """
+    settings = load(config, options)
+    if not settings.venue.live:
+        raise ConfigurationError(
+            "name the venue to trade: --venue krakenfutures, --venue binanceusdm, or name in [venue]; "
+            "on paper it is run.py paper"
+        )
+    bus = settings.bus.model_copy(update={"lockstep": False})
+    update: dict[str, Any] = {"bus": bus, "health": _health(settings.health, health, environment)}
+    return settings.model_copy(update=update)
+
+
+def _health(health: HealthSettings, served: bool, environment: Mapping[str, str]) -> HealthSettings:
+    """The ledger as `migrate_schema.py` finds it, wherever the children work; and where HTTP is served."""
+    url = database_url(health, environment)
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        url = url.set(database=str(Path(url.database).resolve()))
+    update: dict[str, Any] = {"database": SecretStr(url.render_as_string(hide_password=False))}
+    if served:
+        host = health.host if "host" in health.model_fields_set else EVERYWHERE
+        update |= {"host": host, "port": _free(host, _port(health, environment))}
+    return health.model_copy(update=update)
+
+
+def _port(health: HealthSettings, environment: Mapping[str, str]) -> int:
+    text = environment.get(PORT)
+    if not text:
+        return health.port
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise ConfigurationError(f"${PORT} must be a port from 0 to 65535")
+    return int(text)
+
+
+def _free(host: str, port: int) -> int:
+    """The port; a free one for 0, so that it stays where it is when health is started again."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.create_server((host, port), family=family) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise ConfigurationError(
+            f"health cannot listen on {host}:{port}: {error.strerror}. Set ${PORT} or health.port"
+        ) from None
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """The same without the venue's keys: for a file that every service reads."""
+    return settings.model_copy(update={"venue": settings.venue.model_copy(update=dict.fromkeys(SECRETS))})
+
+
+def key_variables(settings: Settings) -> dict[str, str]:
+    """The venue's keys as variables, for the one service that needs them."""
+    keys = {name: getattr(settings.venue, name) for name in SECRETS}
+    return {
+        f"CAUSEWAY_VENUE__{name.upper()}": key.get_secret_value()
+        for name, key in keys.items()
+        if key is not None
+    }

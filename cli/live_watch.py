@@ -1,0 +1,84 @@
+"""What a live run tells while it goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from bus_schemas.bus.redis_bus import RedisBus
+from bus_schemas.errors import Disconnected
+from cli import beats
+from cli.lifecycle import LOOK_S
+from cli.report import holding
+
+TELL_AGAIN_S = 30.0
+"""Between two sentences about a server that does not answer."""
+
+
+class Said:
+    """Sentences for a person, or for the log of a platform.
+
+    Args:
+        console: the stream.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def say(self, sentence: str) -> None:
+        self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+class Watch:
+    """Tells what changes in a run: services, health's address, halts.
+
+    Args:
+        bus: of the run.
+        said: gets the sentences.
+        services: that there should be.
+    """
+
+    def __init__(self, bus: RedisBus, said: Said, services: Sequence[str]) -> None:
+        self._bus = bus
+        self._said = said
+        self._wanted = set(services)
+        self._ready: set[str] = set()
+        self._halts: set[str] = set()
+        self._address = ""
+        self._due = self._told = 0.0
+
+    def look(self) -> None:
+        """Look, if it is time again. Does not raise where the server is away."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + LOOK_S
+        try:
+            self._services()
+            self._holding()
+        except Disconnected as error:
+            self._bus.reset()
+            if now - self._told > TELL_AGAIN_S:
+                self._told = now
+                self._said.say(f"waiting for the server: {error}")
+
+    def _services(self) -> None:
+        ready = {beat.service for beat in beats.alive(self._bus) if beat.status == "ready"} & self._wanted
+        address = beats.health_address(self._bus)
+        if address and address != self._address:
+            self._said.say(f"health is served on http://{address}/")
+            self._address = address
+        if ready != self._ready and (ready == self._wanted or self._ready == self._wanted):
+            missing = ", ".join(sorted(self._wanted - ready))
+            self._said.say(f"not ready any more: {missing}" if missing else "ready: every service works")
+        self._ready = ready
+
+    def _holding(self) -> None:
+        halts = {f"{halt.symbol}: {halt.reason.value} ({halt.detail})" for halt in holding(self._bus)}
+        for halt in sorted(halts - self._halts):
+            self._said.say(f"halted: {halt}")
+        for halt in sorted(self._halts - halts):
+            self._said.say(f"released: {halt}")
+        self._halts = halts
