@@ -18,7 +18,8 @@ class SimClock:
 
     Attributes:
         rate: as given.
-        skew_ms: how far the time that the venue tells is off; a fault sets it.
+        skew_ms: how far the time that the venue tells is off, set by hand.
+        fault: how far it is off by a fault.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class SimClock:
         wall = time.time_ns() // 1_000_000  # edge: the venue's time where no data gives one
         self.rate = rate
         self.skew_ms = 0
+        self.fault: Callable[[], int] = lambda: 0
         self._monotonic = monotonic
         self._anchor = monotonic()
         self._base = float(wall if start is None else start)
@@ -40,8 +42,12 @@ class SimClock:
 
     def now(self) -> Millis:
         """The time that the venue tells and stamps; goes back when a skew ends."""
-        return self.true() + self.skew_ms
+        return self.true() + self.skew_ms + self.fault()
 
     def seconds_until(self, moment: Millis) -> float:
         """Our seconds until the true time is `moment`; 0 where it is past."""
         return max(0.0, (moment - self.true()) / 1000 / self.rate)
+
+    def advance(self, millis: int) -> None:
+        """Let time pass at once."""
+        self._base += millis

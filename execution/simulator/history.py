@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from math import gcd
 
 from bus_schemas.events import Millis
 from bus_schemas.timeframes import MINUTE, length
-from execution.simulator.orders import ZERO, SimBar
+from execution.simulator.orders import SimBar
 from execution.simulator.path import coarser, finer, merged, opening
 
 Moved = Callable[[SimBar, bool], None]
@@ -58,14 +58,14 @@ class History:
     def __init__(self, span: int, past: Iterable[SimBar], steps: int) -> None:
         self._span = span
         self._steps = steps
-        self._bars = deque(past, maxlen=KEPT_BARS)
-        self._minutes: deque[SimBar] = deque(maxlen=KEPT_MINUTES)
+        self._bars = list(past)[-KEPT_BARS:]
+        self._minutes: list[SimBar] = []
         self._growing: dict[int, Growing] = {}
 
     def trade(self, time: Millis, price: Decimal, volume: Decimal) -> None:
         """Take a played trade in."""
-        _grow(self._bars, opening(time, self._span), price, volume)
-        _grow(self._minutes, opening(time, MINUTE), price, volume)
+        _grow(self._bars, opening(time, self._span), price, volume, KEPT_BARS)
+        _grow(self._minutes, opening(time, MINUTE), price, volume, KEPT_MINUTES)
         for growing in tuple(self._growing.values()):
             growing.trade(time, price, volume)
 
@@ -109,8 +109,8 @@ class History:
         return found[:limit] if since else found[-limit:]
 
     def _fine(self, span: int, since: Millis, until: Millis, limit: int) -> list[SimBar]:
-        """Candles of a minute, or of `span` where both divide: those that were played, and before them
-        the paths of the files' candles, as many as the answer can need."""
+        """Candles that divide `span`: the minutes that were played, and before them the paths of the
+        files' candles; as many as the answer can need."""
         played = self._minutes[0].time if self._minutes else 1 << 62
         played = -(-played // self._span) * self._span if self._minutes else played
         first = bisect_left(self._bars, since - self._span + 1, key=_time)
@@ -123,20 +123,19 @@ class History:
         made = [
             small
             for at in range(first, last)
-            for small in finer(self._bars[at], self._span, self._steps, min(span, self._span))
+            for small in finer(self._bars[at], self._span, self._steps, gcd(span, self._span))
         ]
         return made + [bar for bar in self._minutes if bar.time >= played]
 
 
-def _grow(bars: deque[SimBar], opened: Millis, price: Decimal, volume: Decimal) -> None:
+def _grow(bars: list[SimBar], opened: Millis, price: Decimal, volume: Decimal, kept: int) -> None:
     if bars and bars[-1].time >= opened:
         bars[-1] = merged(bars[-1], price, volume)
-    else:
-        bars.append(SimBar(opened, price, price, price, price, volume))
+        return
+    bars.append(SimBar(opened, price, price, price, price, volume))
+    if len(bars) > kept + kept // 10:
+        del bars[:-kept]
 
 
 def _time(bar: SimBar) -> Millis:
     return bar.time
-
-
-__all__ = ["ZERO", "Growing", "History"]

@@ -42,7 +42,7 @@ class Operation(StrEnum):
     OTHER = "other"
 
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):

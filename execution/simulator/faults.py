@@ -1,0 +1,280 @@
+"""Fault plans: what goes wrong, when, and how often. The same plan over the same requests is the same faults.
+
+    seed = 7
+
+    [[fault]]
+    kind = "lost_reply"           # executed, and the connection is cut before the answer
+    protocol = "binanceusdm"      # patterns: protocol, method, path, operation; for websockets topic
+    operation = "place"
+    nth = 2                       # from the second match on; or every = 5, or probability = 0.1; else each
+    times = 1                     # at most so often; where it is not given: once for nth, else without end
+    from_s = 0                    # active in this time after the plan was loaded, seconds of ours
+    until_s = 60
+
+| kind | what happens | more keys (default) |
+|---|---|---|
+| `lost_reply` | executed, connection cut before the answer | |
+| `lost_request` | connection cut, nothing executed | |
+| `status` | a server error | `status` (503), `executed` (false) |
+| `rate_limit` | the venue's "too many requests" | `retry_after_s` (no header) |
+| `maintenance` | the venue's "in maintenance" | `status` (503) |
+| `slow` | the request waits | `delay_s` (1), `executed` (false: waits before it is executed) |
+| `partial_fills` | a limit order fills in parts, one a tick | `pieces` (3) |
+| `fill_before_ack` | filled and told by websocket, then answered | `delay_s` (1) |
+| `not_found` | queries do not show the new order at first | `for_ms` (1000, the venue's time) |
+| `ws_drop`, `ws_duplicate`, `ws_reorder` | a message is lost, comes twice, comes after the next one | |
+| `ws_cut` | the connection is cut instead of a message | |
+| `silent_socket` | from this message on the socket says nothing but pongs | `for_s` (for ever) |
+| `clock_skew` | the venue's clock is wrong while the fault is active | `skew_ms` |
+
+`operation` is one of place, amend, cancel, look_up, open_orders, orders, fills, positions, account, funding,
+leverage, keys, time, instruments, tickers, candles, listen_key, other.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import tomllib
+from collections.abc import Callable
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bus_schemas.errors import ConfigurationError
+from execution.simulator.protocol import Operation
+
+
+class FaultKind(StrEnum):
+    """See the module."""
+
+    LOST_REPLY = "lost_reply"
+    LOST_REQUEST = "lost_request"
+    STATUS = "status"
+    RATE_LIMIT = "rate_limit"
+    MAINTENANCE = "maintenance"
+    SLOW = "slow"
+    PARTIAL_FILLS = "partial_fills"
+    FILL_BEFORE_ACK = "fill_before_ack"
+    NOT_FOUND = "not_found"
+    WS_DROP = "ws_drop"
+    WS_DUPLICATE = "ws_duplicate"
+    WS_REORDER = "ws_reorder"
+    WS_CUT = "ws_cut"
+    SILENT_SOCKET = "silent_socket"
+    CLOCK_SKEW = "clock_skew"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One fault of a plan; see the module."""
+
+    kind: FaultKind
+    protocol: str = "*"
+    method: str = "*"
+    path: str = "*"
+    operation: str = "*"
+    topic: str = "*"
+    nth: int | None = None
+    every: int | None = None
+    probability: float | None = None
+    times: int | None = None
+    from_s: float = 0.0
+    until_s: float | None = None
+    status: int = 503
+    executed: bool = False
+    retry_after_s: float | None = None
+    delay_s: float = 1.0
+    pieces: int = 3
+    for_ms: int = 1000
+    for_s: float | None = None
+    skew_ms: int = 0
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A fault plan."""
+
+    seed: int = 0
+    fault: tuple[Rule, ...] = ()
+
+
+_WHEN = {"protocol", "times", "from_s", "until_s", "nth", "every", "probability"}
+_REST = _WHEN | {"method", "path", "operation"}
+_PLACING = _WHEN
+_SOCKET = _WHEN | {"topic"}
+
+_KEYS: dict[FaultKind, set[str]] = {
+    FaultKind.LOST_REPLY: _REST,
+    FaultKind.LOST_REQUEST: _REST,
+    FaultKind.STATUS: _REST | {"status", "executed"},
+    FaultKind.RATE_LIMIT: _REST | {"retry_after_s"},
+    FaultKind.MAINTENANCE: _REST | {"status"},
+    FaultKind.SLOW: _REST | {"delay_s", "executed"},
+    FaultKind.PARTIAL_FILLS: _PLACING | {"pieces"},
+    FaultKind.FILL_BEFORE_ACK: _PLACING | {"delay_s"},
+    FaultKind.NOT_FOUND: _PLACING | {"for_ms"},
+    FaultKind.WS_DROP: _SOCKET,
+    FaultKind.WS_DUPLICATE: _SOCKET,
+    FaultKind.WS_REORDER: _SOCKET,
+    FaultKind.WS_CUT: _SOCKET,
+    FaultKind.SILENT_SOCKET: _SOCKET | {"for_s"},
+    FaultKind.CLOCK_SKEW: {"from_s", "until_s", "skew_ms"},
+}
+_PLACING_KINDS = {kind for kind, keys in _KEYS.items() if keys >= _PLACING and not keys & {"topic", "path"}}
+_SOCKET_KINDS = {kind for kind, keys in _KEYS.items() if "topic" in keys}
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of a TOML file, or a JSON file by its suffix.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or says something that no plan can say.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        words = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigurationError(f"the fault plan {path} cannot be read: {words}") from None
+    try:
+        data = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
+        return parse_plan(data)
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"the fault plan {path} cannot be read: {error}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def parse_plan(data: Any) -> Plan:
+    """A plan from what JSON or TOML gave.
+
+    Raises:
+        ConfigurationError: an unknown key, a key that its kind does not have, a value out of range.
+    """
+    try:
+        plan = msgspec.convert(data, Plan)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"fault plan: {error}") from None
+    for number, (rule, given) in enumerate(zip(plan.fault, data.get("fault", ()), strict=True), 1):
+        for sentence in _faults_of(rule, set(given) - {"kind"}):
+            raise ConfigurationError(f"fault plan: fault {number} ({rule.kind.value}): {sentence}")
+    return plan
+
+
+def _faults_of(rule: Rule, given: set[str]) -> list[str]:
+    found = [f"it has no {name}" for name in sorted(given - _KEYS[rule.kind])]
+    if sum(value is not None for value in (rule.nth, rule.every, rule.probability)) > 1:
+        found.append("only one of nth, every and probability")
+    for name in ("nth", "every", "times", "pieces"):
+        value = getattr(rule, name)
+        if value is not None and value < 1:
+            found.append(f"{name} must be at least 1")
+    for name in ("from_s", "until_s", "retry_after_s", "delay_s", "for_ms", "for_s"):
+        value = getattr(rule, name)
+        if value is not None and not 0 <= value < float("inf"):
+            found.append(f"{name} must not be below 0")
+    if rule.probability is not None and not 0 <= rule.probability <= 1:
+        found.append("probability must be from 0 to 1")
+    if not 400 <= rule.status <= 599:
+        found.append("status must be from 400 to 599")
+    if rule.operation != "*" and not any(fnmatchcase(each.value, rule.operation) for each in Operation):
+        found.append(f"there is no operation {rule.operation!r}")
+    return found
+
+
+class Counted:
+    """A rule at work.
+
+    Attributes:
+        matched, fired: how often so far.
+    """
+
+    def __init__(self, rule: Rule, seed: str) -> None:
+        self.rule = rule
+        self.matched = 0
+        self.fired = 0
+        self._chance = random.Random(seed)  # edge: seeded by the plan, so that its faults repeat
+
+    def fires(self) -> bool:
+        """Count a match; whether the fault happens at it."""
+        rule = self.rule
+        self.matched += 1
+        lucky = rule.probability is None or self._chance.random() < rule.probability
+        most = rule.times if rule.times is not None else (1 if rule.nth is not None else None)
+        due = (
+            lucky
+            and (rule.nth is None or self.matched >= rule.nth)
+            and (rule.every is None or self.matched % rule.every == 0)
+            and (most is None or self.fired < most)
+        )
+        self.fired += due
+        return due
+
+
+class Faults:
+    """The faults that are at work.
+
+    Args:
+        monotonic: seconds of a clock that never jumps; windows count from the loading of a plan.
+    """
+
+    def __init__(
+        self,
+        plan: Plan | None = None,
+        monotonic: Callable[[], float] = time.monotonic,  # edge: windows of time
+    ) -> None:
+        self._monotonic = monotonic
+        self.load(plan or Plan())
+
+    def load(self, plan: Plan) -> None:
+        """Take another plan; counters and windows begin again."""
+        self.plan = plan
+        self._loaded = self._monotonic()
+        self.rules = [Counted(rule, f"{plan.seed}/{at}") for at, rule in enumerate(plan.fault)]
+
+    def request(self, protocol: str, method: str, path: str, operation: Operation) -> list[Rule]:
+        """Faults that happen to this request, in the order of the plan. Counts."""
+        return [
+            counted.rule
+            for counted in self.rules
+            if counted.rule.kind not in _SOCKET_KINDS
+            and counted.rule.kind is not FaultKind.CLOCK_SKEW
+            and self._active(counted.rule)
+            and fnmatchcase(protocol, counted.rule.protocol)
+            and fnmatchcase(method, counted.rule.method)
+            and fnmatchcase(path, counted.rule.path)
+            and fnmatchcase(operation.value, counted.rule.operation)
+            and (operation is Operation.PLACE or counted.rule.kind not in _PLACING_KINDS)
+            and counted.fires()
+        ]
+
+    def message(self, protocol: str, topic: str) -> list[Rule]:
+        """Faults that happen to this websocket message, likewise. A protocol's own talk has no topic: only
+        cutting and silencing meet it."""
+        return [
+            counted.rule
+            for counted in self.rules
+            if counted.rule.kind in _SOCKET_KINDS
+            and (topic or counted.rule.kind in (FaultKind.WS_CUT, FaultKind.SILENT_SOCKET))
+            and self._active(counted.rule)
+            and fnmatchcase(protocol, counted.rule.protocol)
+            and fnmatchcase(topic, counted.rule.topic)
+            and counted.fires()
+        ]
+
+    def skew(self) -> int:
+        """By how much the venue's clock is wrong now, milliseconds."""
+        return sum(
+            counted.rule.skew_ms
+            for counted in self.rules
+            if counted.rule.kind is FaultKind.CLOCK_SKEW and self._active(counted.rule)
+        )
+
+    def report(self) -> list[dict[str, Any]]:
+        """Every rule with its counts."""
+        return [{**msgspec.to_builtins(c.rule), "matched": c.matched, "fired": c.fired} for c in self.rules]
+
+    def _active(self, rule: Rule) -> bool:
+        passed = self._monotonic() - self._loaded
+        return rule.from_s <= passed and (rule.until_s is None or passed < rule.until_s)
