@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from bus_schemas.events import Liquidity, OrderKind
+from bus_schemas.events import Liquidity
 from execution.simulator.binance_words import KINDS, algo_status, order_status, side_word, text
 from execution.simulator.orders import (
     ZERO,
@@ -251,7 +251,7 @@ def symbol_view(listing: Listing) -> View:
             {"filterType": "LOT_SIZE", **lot},
             {"filterType": "MARKET_LOT_SIZE", **lot},
             {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-            {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 10},
+            {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 200},
             {"filterType": "MIN_NOTIONAL", "notional": text(instrument.min_notional)},
             {
                 "filterType": "PERCENT_PRICE",
@@ -301,8 +301,3 @@ def spot_symbol_view(listing: Listing) -> View:
 def digits(unit: Decimal) -> int:
     """Digits behind the point."""
     return max(0, -int(unit.as_tuple().exponent))
-
-
-def is_limit(order: SimOrder) -> bool:
-    """Whether it has a limit price."""
-    return order.kind is OrderKind.LIMIT

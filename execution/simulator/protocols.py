@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from execution.simulator.binance_rest import BinanceUsdm
 from execution.simulator.protocol import VenueProtocol
 
-PROTOCOLS: tuple[type[VenueProtocol], ...] = ()
+PROTOCOLS: tuple[type[VenueProtocol], ...] = (BinanceUsdm,)
 """All of them, in the order in which they are shown."""
