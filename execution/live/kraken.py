@@ -146,7 +146,7 @@ class KrakenFutures(CcxtVenue):
         fills."""
         request = {"orderIds": [ref.venue_id]} if ref.venue_id else {"cliOrdIds": ref.client_id}
         try:
-            answer = await self.ask(self._client.privatePostOrdersStatus, request)
+            answer = await self.ask(self._client.privateGetOrdersStatus, request)
         except NotHeld:
             answer = {}
         for row in _rows(answer, "orders", {}):
