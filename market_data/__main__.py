@@ -6,4 +6,4 @@ from bus_schemas.runtime.entry import main
 from market_data.service import build
 
 if __name__ == "__main__":
-    raise SystemExit(main("market_data", "Publishes candles and marks from files.", build))
+    raise SystemExit(main("market_data", "Publishes candles and marks of a venue, or from files.", build))

@@ -1,4 +1,4 @@
-"""The file feed at work: an edge that publishes steps, one commit each.
+"""market_data: files or a venue. Here the file feed at work: an edge that publishes steps, one commit each.
 
 It waits for the whole bus to be quiet before each step; paced, for the step's time as well. All
 partitions belong to one process, because the steps of all symbols have one order.
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 
 from bus_schemas.bus.port import Bus, Owner
-from bus_schemas.errors import Disconnected, Fenced, Reload
+from bus_schemas.errors import ConfigurationError, Disconnected, Fenced, Reload
 from bus_schemas.runtime.ownership import Ownership
 from bus_schemas.runtime.process import service
 from bus_schemas.runtime.pulse import Vitals
@@ -21,6 +21,7 @@ from bus_schemas.runtime.work import READ_WAIT_S, SILENCE_S, Work
 from bus_schemas.settings import Settings
 from bus_schemas.topology import Unit
 from market_data.feed import FileFeed, Progress, Step
+from market_data.live.progress import PREFIX as LIVE
 from market_data.pace import Pacer, speed_of
 from market_data.progress import DONE, restored, stored
 
@@ -89,6 +90,8 @@ class FeedWork:
         state: dict[str, bytes] = {}
         for unit, lease in self._ownership.leases.items():
             state |= self._writers[unit.part].load(lease)
+        if any(key.startswith(LIVE) for key in state):
+            raise ConfigurationError("the namespace holds a venue's candles: choose another for files")
         progress: dict[str, Progress] = restored(state)
         self._done = DONE in state
         if self._steps is None or progress != self._reached:
@@ -165,7 +168,15 @@ class FeedWork:
 
 
 def make_work(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:
-    """The work of this service."""
+    """The work of this service.
+
+    Raises:
+        ConfigurationError: the folder does not have the candles, or there is no such venue.
+    """
+    if settings.market_data.source == "venue":
+        from market_data.live.work import LiveWork  # a file feed needs nothing of it
+
+        return LiveWork(settings, bus, owner, vitals)
     return FeedWork(settings, bus, owner, vitals)
 
 

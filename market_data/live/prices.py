@@ -25,6 +25,10 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     index: Decimal | None = None
     spot: Decimal | None = None
 
+    def with_spot(self, spot: Decimal | None) -> Quote:
+        """The same beside this spot price."""
+        return msgspec.structs.replace(self, spot=spot)
+
 
 class Prices:
     """One symbol's marks: each newer than the last, with the funding settled since then, and only that.
@@ -68,11 +72,13 @@ class Prices:
             funding=sum(rates, Decimal(0)) if rates else None,
         )
 
+    def settled_after(self, mark: Mark) -> int:
+        """What `settled` is once this mark is committed."""
+        if self.settled is None:
+            return mark.time
+        return max((self.settled, *(time for time in self._settlements if time <= mark.time)))
+
     def advance(self, mark: Mark) -> None:
         """It is committed."""
+        self.settled = self.settled_after(mark)
         self.marked = mark.time
-        told = [time for time in self._settlements if time <= mark.time]
-        if self.settled is None:
-            self.settled = mark.time
-        else:
-            self.settled = max((self.settled, *told))

@@ -57,6 +57,7 @@ class Track:
         self._absent: dict[int, int] = {}
         self._gaps: dict[int, None] = {}
         self._first: int | None = None
+        self._newest = 0
         self.closed: int | None = None
         self._start = 0
 
@@ -95,6 +96,7 @@ class Track:
             del self._gaps[row.time]
         self._book = merge((self._book, {time: one for time, one in seen.items() if time >= floor}))
         self._first = min(self._book, default=None)
+        self._newest = max((self._newest, *seen))
         time = max(page.since + (-page.since) % rules.span, floor)
         while time < page.until and time + rules.span + rules.gap_ms <= page.asked:
             if time not in seen:
@@ -113,7 +115,7 @@ class Track:
         time = self.next
         while len(bodies) < limit and self._settled(time):
             seen = self._book.get(time)
-            if seen is not None and seen.final:
+            if seen is not None:
                 hydration = now - (time + rules.span) > rules.fresh_ms
                 gap = gap_before(time, closed, self.symbol, rules.timeframe, rules.span, hydration=hydration)
                 if gap is not None:
@@ -137,7 +139,9 @@ class Track:
         """Whether its fate is known: final, or missing for good."""
         seen = self._book.get(time)
         if seen is not None:
-            return seen.final
+            # the last candle before a long outage has no follower in its own answer, only in a later one
+            calm = seen.asked >= time + self._rules.span + self._rules.gap_ms
+            return seen.final or (calm and time < self._newest)
         # what lies before a market's first candle is no gap, so one answer is enough
         before = self.closed is None and (self._first is None or time < self._first)
         return self._absent.get(time, 0) >= (1 if before else self._rules.gap_tries)

@@ -55,6 +55,7 @@ class VenueSource:
     Attributes:
         origin: `<ccxt id>:<spot, index or perpetual>`, the market that candles are taken from.
         listings: every perpetual that has such candles, by canonical symbol. Empty before `open`.
+        rate: the venue's seconds in one of ours.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class VenueSource:
         self._settings = settings
         self._spot_map = dict(spot)
         self.clock = clock
+        self.rate = settings.clock_rate
         self._gate = Gate()
         self.perp = self.make()
         self._kind = self._resolved(candles_from)
