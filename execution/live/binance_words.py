@@ -99,12 +99,12 @@ def code_of(reply: Reply) -> tuple[int, str] | None:
 def meaning(reply: Reply) -> VenueFault | None:
     """What a failed reply means; None where its status alone must tell."""
     found = code_of(reply)
-    if reply.status == 503 and "service unavailable" in reply.body.lower():
-        return NotSent(f"HTTP 503: {reply.words}", retry_after(reply.headers))
     if found is None:
         return None
     code, words = found
     said = f"{code} {words}"
+    if reply.status == 503 and words.lower().startswith("service unavailable"):
+        return NotSent(said, retry_after(reply.headers))  # by the venue's word a failure; of hosts, no word
     if code in _LIMITED or reply.status in (418, 429):
         return NotSent(said, retry_after(reply.headers), limited=True)
     if code in _NOT_TAKEN:
