@@ -14,6 +14,7 @@ from bus_schemas.errors import EXIT_FAILED, ConfigurationError
 from bus_schemas.settings import Settings, load
 from bus_schemas.settings.venue import PAPER
 from cli import commands_live, control, doctor, lookahead, records, smc
+from cli.env_file import env_file
 from cli.options import (
     EXIT_CODES,
     Config,
@@ -28,6 +29,7 @@ from cli.options import (
     filled,
     given,
     guarded,
+    say_aside,
 )
 from cli.paper import PaperRun, run_inline
 from cli.planted import Plant
@@ -214,7 +216,8 @@ def doctor_(
 ) -> None:
     """Check the server, the clock and the configuration; say what is wrong and how to mend it.
 
-    Leaves with 1 when something must be mended. Without `--redis` it checks an embedded server.
+    Leaves with 1 when something must be mended. Without `--redis` it checks an embedded server. Where the
+    configuration names a live venue, it is asked what `run.py live` would ask: key, rights, clock, records.
 
     **Examples**
 
@@ -223,7 +226,9 @@ def doctor_(
     """
 
     def run() -> None:
-        if not doctor.examine(redis, namespace, config, json):
+        with env_file(say_aside):
+            fit = doctor.examine(redis, namespace, config, json)
+        if not fit:
             raise typer.Exit(EXIT_FAILED)
 
     guarded(run)

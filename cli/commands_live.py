@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from cli.options import (
     filled,
     given,
     guarded,
+    say_aside,
 )
 
 Venue = Annotated[
@@ -85,7 +85,7 @@ def live(
         from cli.live import run_live  # loads the ledger and the adapters
         from cli.live_settings import live_settings
 
-        with env_file(_say):
+        with env_file(say_aside):
             options = {
                 "venue": given({"name": venue, "sandbox": sandbox or None}),
                 "bus": given({"url": redis, "namespace": namespace}),
@@ -183,7 +183,7 @@ def download(
         from cli.download import told
 
         console = Console(stderr=True, soft_wrap=True)
-        with env_file(_say):
+        with env_file(say_aside):
             settings = load(config, {"venue": given({"name": venue})})
             found = fetch(
                 settings.venue,
@@ -232,7 +232,7 @@ def experiment(
     def run() -> None:
         from cli.experiment import run_experiment
 
-        with env_file(_say):
+        with env_file(say_aside):
             market = {"source": "venue", "symbols": symbols}
             options: dict[str, dict[str, Any]] = {
                 "venue": given({"name": venue, "sandbox": sandbox or None}),
@@ -248,7 +248,3 @@ def _listed(text: str) -> list[str]:
     if not names:
         raise ConfigurationError(f"{text!r} names nothing")
     return names
-
-
-def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr)

@@ -17,7 +17,7 @@ from bus_schemas.bus.redis_observer import RedisObserver
 from bus_schemas.errors import ConfigurationError, Disconnected, Unreachable
 from bus_schemas.events import Acknowledge, Body, KillSwitch
 from bus_schemas.settings import load
-from bus_schemas.settings.sources import CONFIG_VARIABLE, PREFIX
+from bus_schemas.settings.sources import CONFIG_VARIABLE, PLATFORM_VARIABLE, PREFIX
 from bus_schemas.topology import Stream, Topology
 from cli import beats
 from cli.folder import only_run, running
@@ -40,6 +40,9 @@ def find(redis: str | None, namespace: str | None, pid: int | None, config: Path
         return _observer(note.url, namespace or note.namespace)
     if redis or config or told_where():
         settings = load(config, {"bus": {"url": redis}} if redis else {})
+        return _observer(settings.bus.url.get_secret_value(), namespace or settings.bus.namespace)
+    if not running() and os.environ.get(PLATFORM_VARIABLE):
+        settings = load()
         return _observer(settings.bus.url.get_secret_value(), namespace or settings.bus.namespace)
     note = only_run()
     return _observer(note.url, namespace or note.namespace)

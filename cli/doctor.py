@@ -40,7 +40,10 @@ def _findings(url: str | None, namespace: str | None, config: Path | None) -> It
         yield Finding("wrong", str(error), "correct the file or the environment variables named above")
         return
     yield Finding("ok", "the configuration is complete and does not contradict itself")
-    yield from _data(settings)
+    if settings.venue.live:
+        yield from _live(settings, url)
+    else:
+        yield from _data(settings)
     if url or config or told_where():
         yield from _server(url or settings.bus.url.get_secret_value(), settings)
         return
@@ -60,6 +63,17 @@ def _data(settings: Settings) -> Iterator[Finding]:
         return
     names = ", ".join(symbol.symbol for symbol in plan.symbols)
     yield Finding("ok", f"candle files: {names}; {plan.hydrate + plan.trade:,} candles of {plan.timeframe}")
+
+
+def _live(settings: Settings, url: str | None) -> Iterator[Finding]:
+    """What `run.py live` would ask. The bus is looked at for itself."""
+    from cli import gatekeeper  # loads the ledger and the adapters
+
+    told = url or ("url" in settings.bus.model_fields_set and settings.bus.url.get_secret_value())
+    try:
+        yield from gatekeeper.told_to_doctor(settings, told or None)
+    except (CausewayError, redis.exceptions.RedisError) as error:
+        yield Finding("wrong", str(error))
 
 
 def _server(url: str, settings: Settings) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ import msgspec
 import redis
 
 from bus_schemas.bus.redis_link import Link, translated
-from bus_schemas.errors import EXIT_UNREACHABLE, CausewayError, Disconnected, Unreachable
+from bus_schemas.errors import EXIT_UNREACHABLE, BusError, CausewayError, Disconnected, Unreachable
 from bus_schemas.settings import HealthSettings, Settings, VenueSettings
 from bus_schemas.venues.consent import CONFIRM, CONFIRMED, given
 from cli import doctor, gates, records
+from cli.account_lease import AccountLease, account_key
 from cli.findings import Gate
 from execution.live.faults import Denied, VenueFault
 from execution.live.port import KeyRights, Venue
@@ -53,30 +55,59 @@ async def ask(venue: Venue) -> Told:
         await venue.close()
 
 
-def looks(settings: Settings, force: bool, *, doctor_only: bool = False) -> Iterator[Gate]:
+def looks(settings: Settings, force: bool) -> Iterator[Gate]:
     """Every gate but the account's, in their order.
 
     Args:
         force: accept the paper record as it is.
-        doctor_only: nothing will be started: consent is only told.
 
     Raises:
         ConfigurationError: there is no such venue.
     """
     venue = settings.venue
-    have_keys = gates.keys(venue)
-    told = asyncio.run(ask(make_venue(venue, settings.market_data.symbols))) if not have_keys.code else None
-    yield have_keys
-    if told is not None:
-        yield from _key(venue, told)
-    if not doctor_only:
-        yield gates.consent(venue, os.environ, sys.stdin.isatty())
+    own, told = _of_the_key(venue, settings)
+    yield from own
+    yield gates.consent(venue, os.environ, sys.stdin.isatty())
     yield gates.record(settings, records.longest(settings.gates.records, settings), force)
+    yield from _of_the_venue(venue, told)
+    yield from _bus(settings)
+    yield from _schema(settings.health)
+
+
+def told_to_doctor(settings: Settings, url: str | None) -> Iterator[Gate]:
+    """What a live run would meet, but for consent, and for the bus, which doctor looks at for itself.
+
+    Args:
+        url: of the bus, where one is told: it knows who has the account.
+
+    Raises:
+        ConfigurationError: there is no such venue.
+    """
+    venue = settings.venue
+    own, told = _of_the_key(venue, settings)
+    yield from own
+    record = gates.record(settings, records.longest(settings.gates.records, settings), force=False)
+    yield Gate("note", record.what, record.mend) if record.code else record
+    yield from _of_the_venue(venue, told)
+    yield from _schema(settings.health)
+    if url and not gates.keys(venue).code:
+        with contextlib.suppress(BusError), AccountLease(url, 2.0, account_key(venue)) as lease:
+            held = gates.account(venue, lease.holder())
+            yield Gate("note", held.what) if held.code else held
+
+
+def _of_the_key(venue: VenueSettings, settings: Settings) -> tuple[list[Gate], Told | None]:
+    have_keys = gates.keys(venue)
+    if have_keys.code:
+        return [have_keys], None
+    told = asyncio.run(ask(make_venue(venue, settings.market_data.symbols)))
+    return [have_keys, *_key(venue, told)], told
+
+
+def _of_the_venue(venue: VenueSettings, told: Told | None) -> Iterator[Gate]:
     yield _clock(venue, told)
     if not venue.proven:
         yield Gate("note", f"{venue.name} is unproven: its adapter never passed the conformance suite")
-    yield from _bus(settings)
-    yield from _schema(settings.health)
 
 
 def _key(venue: VenueSettings, told: Told) -> Iterator[Gate]:

@@ -6,13 +6,14 @@ Nothing survives a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import execution.service
 import risk.service
 import strategy.service
 from bus_schemas.bus.memory_bus import MemoryBus
 from bus_schemas.bus.port import Owner
+from bus_schemas.envelope import Output
 from bus_schemas.errors import BusError
 from bus_schemas.runtime.process import MakeDecider
 from bus_schemas.runtime.sensors import Counters
@@ -32,8 +33,8 @@ DECIDERS: Mapping[str, Callable[[Settings], MakeDecider]] = {
 _OWNER = Owner("inline", "0", "0")
 
 
-class InlineRun:
-    """One run over files, in lockstep.
+class Inline:
+    """Every deciding service in this process, in lockstep over a memory bus.
 
     Args:
         settings: as for the services; the bus section's URL is not used.
@@ -41,7 +42,6 @@ class InlineRun:
 
     def __init__(self, settings: Settings) -> None:
         self._limit = settings.bus.batch
-        self._feed = FileFeed(settings.market_data, settings.strategy.entry_timeframe)
         self.topology = Topology(settings.bus.partitions, settings.bus.account, lockstep=True)
         self.bus = MemoryBus(self.topology)
         self.bus.declare()
@@ -73,19 +73,18 @@ class InlineRun:
             raise BusError(f"{writer.unit} is taken")
         writer.load(lease)
 
-    def run(self, on_step: Callable[[Step], None] = lambda _step: None) -> None:
-        """Publish every step and let the readers run by turns until all is quiet.
+    def publish(
+        self, symbol: str, outputs: Sequence[Output], state: Mapping[str, bytes | None] | None = None
+    ) -> None:
+        """Commit what market_data says of a symbol, and let the readers run by turns until all is quiet.
 
         Raises:
-            DataError: a row is impossible.
             Poisoned: too many events could not be handled.
         """
-        for step in self._feed.steps({}):
-            writer = self._writers[self.topology.partition(step.symbol)]
-            before = dict(writer.tips)
-            writer.commit(writer.roots(step.outputs), stored(step.progress, step.symbol))
-            self._settle(self._woken(writer, before))
-            on_step(step)
+        writer = self._writers[self.topology.partition(symbol)]
+        before = dict(writer.tips)
+        writer.commit(writer.roots(outputs), state or {})
+        self._settle(self._woken(writer, before))
 
     def _settle(self, waiting: set[int]) -> None:
         while waiting:
@@ -116,3 +115,26 @@ class InlineRun:
     def unit(self, unit: Unit) -> UnitRunner:
         """The runner of a unit."""
         return next(runner for runner in self._runners if runner.unit == unit)
+
+
+class InlineRun(Inline):
+    """One run over files, in lockstep.
+
+    Args:
+        settings: as for the services; the bus section's URL is not used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._feed = FileFeed(settings.market_data, settings.strategy.entry_timeframe)
+        super().__init__(settings)
+
+    def run(self, on_step: Callable[[Step], None] = lambda _step: None) -> None:
+        """Publish every step and let the readers run by turns until all is quiet.
+
+        Raises:
+            DataError: a row is impossible.
+            Poisoned: too many events could not be handled.
+        """
+        for step in self._feed.steps({}):
+            self.publish(step.symbol, step.outputs, stored(step.progress, step.symbol))
+            on_step(step)

@@ -76,3 +76,8 @@ def guarded(run: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def say_aside(sentence: str) -> None:
+    """A sentence beside the output proper."""
+    print(sentence, file=sys.stderr)
