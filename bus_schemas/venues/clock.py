@@ -9,7 +9,7 @@ from bus_schemas.events import Millis
 
 
 class VenueClock:
-    """Never goes back, and never jumps with the machine's own clock.
+    """Never goes back once the venue has told its time, and never jumps with the machine's own clock.
 
     Args:
         rate: the venue's seconds in one of ours; 1 except for a simulated venue.
@@ -29,6 +29,7 @@ class VenueClock:
         self._anchor = monotonic()
         self._base = wall()
         self._last = 0
+        self._told = False
 
     def now(self) -> Millis:
         """The venue's time now, in milliseconds UTC."""
@@ -42,6 +43,8 @@ class VenueClock:
     def set(self, server_ms: float, asked: float, answered: float) -> int:
         """Take the venue's word, given between the two moments of `mark`; returns how far this machine's
         own clock was from it: venue minus ours, in milliseconds."""
+        if not self._told:  # this machine's guess may lie years ahead of a simulated venue
+            self._told, self._last = True, 0
         middle = (asked + answered) / 2
         self._anchor, self._base = middle, float(server_ms)
         return round(self._at(self._monotonic()) - self._wall())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +102,7 @@ def test_each_candle_once_in_order_with_the_gaps_that_the_venue_has(
     ]
     missing = [t for body in out if isinstance(body, Gap) for t in range(body.start, body.end, SPAN)]
     assert missing == [truth(i).time for i in sorted(lacking) if i < CANDLES - 1]
-    for before, after in zip(out, out[1:], strict=False):
+    for before, after in pairwise(out):
         if isinstance(after, Gap):
             assert isinstance(before, Candle)
             assert before.time == after.start
