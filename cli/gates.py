@@ -130,11 +130,18 @@ def clock(venue: VenueSettings, offset_ms: int) -> Gate:
     """
     limit = venue.clock_offset_ms
     if abs(offset_ms) <= limit:
-        return Gate("ok", f"this clock and {venue.name}'s are {abs(offset_ms)} ms apart")
-    told = f"this clock is {abs(offset_ms):,} ms {'behind' if offset_ms > 0 else 'ahead of'} {venue.name}'s"
+        return Gate("ok", f"this clock and that of {venue.name} are {abs(offset_ms)} ms apart")
+    side = "behind" if offset_ms > 0 else "ahead of"
+    told = f"this clock is {_span(abs(offset_ms))} {side} that of {venue.name}"
     if simulated(venue) and (venue.clock_rate != 1 or abs(offset_ms) > DAY):
         return Gate("note", f"{told}: a simulated venue that plays the past has a clock of its own")
     return Gate("wrong", f"{told}, {limit:,} ms are allowed", "run NTP on this machine", EXIT_CLOCK)
+
+
+def _span(milliseconds: int) -> str:
+    if milliseconds > DAY:
+        return f"{milliseconds / DAY:,.0f} days"
+    return f"{milliseconds / 1000:,.1f} s"
 
 
 def durable(findings: Iterable[Finding]) -> list[Gate]:

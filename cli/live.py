@@ -26,6 +26,7 @@ from bus_schemas.errors import (
     GateClosed,
     Unreachable,
 )
+from bus_schemas.events import Heartbeat
 from bus_schemas.settings import Settings, VenueSettings
 from bus_schemas.settings.purpose import live_namespace
 from bus_schemas.topology import SERVICES
@@ -42,6 +43,7 @@ from cli.server_folder import ServerFolder
 from cli.supervisor import KeepsDying
 
 SERVER_FOLDER = Path("var/bus")
+LEAVE_S = 2 * beats.SILENT_S
 
 
 class LiveRun(ServiceRun):
@@ -155,7 +157,7 @@ class LiveRun(ServiceRun):
         _, bus = connect(self._settings)
         try:
             bus.declare()
-            others = beats.alive(bus)
+            others = self._alone(bus)
             held = mine if others else bus.claim(mine)
         except Disconnected as error:
             raise Unreachable(f"the server cannot be used: {error}") from None
@@ -167,6 +169,13 @@ class LiveRun(ServiceRun):
                 "choose another with --namespace"
             )
         return bus
+
+    def _alone(self, bus: RedisBus) -> list[Heartbeat]:
+        """Who works in the namespace, once those of a run that was killed have had time to end."""
+        deadline = time.monotonic() + LEAVE_S
+        while (others := beats.alive(bus)) and time.monotonic() < deadline and not self._stopped:
+            time.sleep(0.1)
+        return others
 
     def _attend(self, bus: RedisBus) -> None:
         self._said.say(f"trading {self._venue.name} in the namespace {self._settings.bus.namespace!r}")

@@ -36,7 +36,7 @@ from bus_schemas.settings.sources import (
     merge,
 )
 from bus_schemas.settings.strategy import StrategySettings
-from bus_schemas.settings.venue import VenueSettings
+from bus_schemas.settings.venue import PAPER, VenueSettings
 from bus_schemas.topology import Topology
 
 __all__ = [
@@ -140,8 +140,19 @@ def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
 
 
 def _apart(settings: Settings) -> Settings:
-    """A live venue's events are kept apart from paper's, whoever starts the services."""
-    if not settings.venue.live or "namespace" in settings.bus.model_fields_set:
+    """A live venue's events are kept apart from paper's, whoever starts the services.
+
+    Raises:
+        ConfigurationError: they are told to share the namespace that paper runs have by default.
+    """
+    if not settings.venue.live:
+        return settings
+    if "namespace" in settings.bus.model_fields_set:
+        if settings.bus.namespace == PAPER:
+            raise ConfigurationError(
+                f"the configuration is wrong:\n  - bus.namespace: {PAPER!r} is for paper runs; leave it out "
+                f"for {live_namespace(settings.venue)!r}, or choose another for {settings.venue.name}"
+            )
         return settings
     bus = settings.bus.model_copy(update={"namespace": live_namespace(settings.venue)})
     return settings.model_copy(update={"bus": bus})
