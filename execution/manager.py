@@ -172,6 +172,8 @@ class OrderManager(Decider):
     def _answer(self, body: Answer) -> list[Output]:
         if isinstance(body, OrderCancelled | CancelRejected | OrderNotFound):
             self._edit_strays(partial(strays.ended, client_id=body.client_id))
+        elif isinstance(body, OrderFilled):
+            self._edit_strays(partial(strays.filled, body=body))
         position = self._positions.get(body.symbol) if body.symbol in self._open else None
         order = position.orders.get(body.client_id) if position else None
         if position is not None and order is not None:

@@ -271,7 +271,9 @@ class Stray(msgspec.Struct, kw_only=True, omit_defaults=True):
         first, last: event time of its first and its latest report.
         told: a person was told.
         asked: event time of the last request to cancel it, and how many there were.
-        flat: the venue's account, as reported since `first`, has no position in its symbol.
+        opens: it does not only reduce.
+        flat: the venue's account, as last reported, has no position in its symbol, and nothing that was
+            heard since could have made one.
     """
 
     symbol: str
@@ -280,6 +282,7 @@ class Stray(msgspec.Struct, kw_only=True, omit_defaults=True):
     told: bool = False
     asked: Millis | None = None
     requests: int = 0
+    opens: bool = False
     flat: bool = False
 
 

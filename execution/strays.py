@@ -4,14 +4,15 @@ moments, the venue has not.
 Such an order may be decided again under its own id, or be gone in truth while an old answer still
 shows it, so nothing follows from it before it was reported through a grace. Then it is cancelled: an
 entry would open what nobody approved. One that only reduces may be the one stop of a position, and
-stays until the position has a stop of its own, or the venue has no position.
+stays until the position has a stop of its own, or the venue has no position; and until no stray entry
+of its symbol is left, which could make one yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container
 
-from bus_schemas.events import AlertCode, Body, CancelOrder, StrayOrder, VenueAlert
+from bus_schemas.events import AlertCode, Body, CancelOrder, OrderFilled, StrayOrder, VenueAlert
 from bus_schemas.settings import ExecutionSettings
 from execution.books import ZERO
 from execution.ids import is_ours
@@ -38,17 +39,35 @@ def meet(
     if stray is None:
         if len(strays.orders) >= STRAYS:
             return None, None
-        stray = strays.orders[body.client_id] = Stray(symbol=body.symbol, first=body.time, last=body.time)
+        stray = strays.orders[body.client_id] = Stray(
+            symbol=body.symbol, first=body.time, last=body.time, opens=not body.reduce_only
+        )
     stray.last = max(stray.last, body.time)
     if body.time - stray.first < settings.mismatch_grace_ms:
         return None, None
-    needed = body.reduce_only and not _spare(position, stray)
+    needed = body.reduce_only and not _spare(strays, position, stray)
     return _tell(stray, body, needed), None if needed else _cancel(settings, stray, body)
 
 
 def ended(strays: Strays, client_id: str) -> None:
-    """The venue does not hold the order any more."""
-    strays.orders.pop(client_id, None)
+    """The venue does not hold the order any more; an entry may have filled before."""
+    gone = strays.orders.pop(client_id, None)
+    if gone is not None and gone.opens:
+        _doubt(strays, gone.symbol)
+
+
+def filled(strays: Strays, body: OrderFilled) -> None:
+    """An order was filled, a stray one or another; one with nothing left is not at the venue any more."""
+    if body.remaining <= ZERO:
+        strays.orders.pop(body.client_id, None)
+    _doubt(strays, body.symbol)
+
+
+def _doubt(strays: Strays, symbol: str) -> None:
+    """The symbol's position at the venue may be another than was last reported."""
+    for stray in strays.orders.values():
+        if stray.symbol == symbol:
+            stray.flat = False
 
 
 def compare(strays: Strays, held: Container[str]) -> None:
@@ -68,8 +87,10 @@ def _known(position: Position | None, client_id: str) -> bool:
     return order is not None and order.live
 
 
-def _spare(position: Position | None, stray: Stray) -> bool:
+def _spare(strays: Strays, position: Position | None, stray: Stray) -> bool:
     """Whether the position, if there is one, is safe without this order."""
+    if any(other.opens and other.symbol == stray.symbol for other in strays.orders.values()):
+        return False
     if position is not None and position.quantity > ZERO:
         return position.protected()
     return stray.flat

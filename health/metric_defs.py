@@ -101,7 +101,10 @@ UNKNOWN_AGE = MetricDef(
 )
 
 VENUE_WEIGHT = MetricDef(
-    "causeway_service_venue_weight_used", "gauge", "Request weight used in the venue's window.", _SLOT
+    "causeway_service_venue_weight_used",
+    "gauge",
+    "Share of the venue's request budget in use, 0 to 1.",
+    _SLOT,
 )
 VENUE_BREAKER = MetricDef(
     "causeway_service_venue_breaker_open", "gauge", "Endpoint groups whose breaker is open.", _SLOT
@@ -116,6 +119,12 @@ VENUE_HINTS = MetricDef(
     "causeway_service_venue_hints_silent_seconds",
     "gauge",
     "Seconds since the venue's private websocket said anything.",
+    _SLOT,
+)
+STREAMS = MetricDef(
+    "causeway_service_stream_reconnects",
+    "gauge",
+    "Times that a websocket of the live feed began anew.",
     _SLOT,
 )
 SYMBOLS = MetricDef("causeway_service_symbols", "gauge", "Symbols that the live feed watches.", _SLOT)
@@ -147,6 +156,7 @@ GAUGES = {
     "venue_clock_offset_ms": VENUE_CLOCK,
     "venue_pending_commands": VENUE_PENDING,
     "venue_hints_silent_s": VENUE_HINTS,
+    "stream_reconnects": STREAMS,
     "symbols": SYMBOLS,
     "silent_symbols": SILENT_SYMBOLS,
 }

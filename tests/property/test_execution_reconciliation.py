@@ -1,7 +1,7 @@
 """The venue's word beside ours, from any difference: one pass converges, a second changes nothing, the
 order of what is heard does not matter, and every id is a function of what it stands for.
 
-A pass is what the edge reports through a grace: three looks at orders and positions.
+A pass is what the edge reports through a grace and the answers to it: five looks at orders and positions.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Truth:
         self.answer()
 
     def one_pass(self, shuffle: Callable[[list[Body]], list[Body]]) -> None:
-        for _ in range(3):
+        for _ in range(5):
             self.look(shuffle)
             self.desk.tick(GRACE_S)
             self.answer()

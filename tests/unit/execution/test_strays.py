@@ -177,11 +177,42 @@ def test_a_stray_stop_stays_while_the_venue_holds_a_position_that_we_may_not_ado
     assert cancels(desk, name) == 0
 
 
+def test_a_stray_stop_stays_while_a_stray_entry_could_still_make_a_position() -> None:
+    desk = Desk(restore=True)
+    entry, stop = stray(desk), stray(desk, Leg.STOP)
+    desk.tick(GRACE_S).account(None)
+    for leg in (Leg.STOP, Leg.ENTRY, Leg.STOP):
+        stray(desk, leg)
+    assert (cancels(desk, entry), cancels(desk, stop)) == (1, 0)
+    desk.report(OrderCancelled(time=desk.time, client_id=entry, symbol=SYMBOL, filled=D(0)))
+    stray(desk, Leg.STOP)
+    assert cancels(desk, stop) == 0  # had it filled before? the next account tells
+    desk.account(None)
+    stray(desk, Leg.STOP)
+    assert cancels(desk, stop) == 1
+
+
+def test_a_fill_of_nobody_knows_what_makes_the_last_account_old() -> None:
+    desk = Desk()
+    stop = stray(desk, Leg.STOP)
+    desk.tick(GRACE_S).account(None)
+    fill_of(desk, client_id("gone", Leg.ENTRY, 1))
+    stray(desk, Leg.STOP)
+    assert cancels(desk, stop) == 0
+    desk.account("2").tick(1)
+    stray(desk, Leg.STOP)
+    assert cancels(desk, stop) == 0  # adopted, and its own stop is not acknowledged yet
+    desk.ack("s1")
+    stray(desk, Leg.STOP)
+    assert cancels(desk, stop) == 1
+
+
 def test_a_filled_stray_entry_halts_and_its_position_is_adopted_and_protected() -> None:
     desk = Desk()
     name = stray(desk)
     fill_of(desk, name)
     assert "do not know" in desk.bodies(Mismatch)[-1].detail
+    assert remembered(desk).orders == {}  # nothing of it is left at the venue
     desk.account("2")
     assert desk.placed == ["s1"]
     assert desk.ack("s1").position.protected
