@@ -249,9 +249,9 @@ def order_status(row: Mapping[str, Any], symbol: str) -> VenueOrder:
 def fate(events: list[Mapping[str, Any]], ref: OrderRef, filled: Decimal) -> VenueOrder | None:
     """What became of an order, by events of the history in order of time and by its fills.
 
-    `quantity` of an event is what was still open, so the order's size is what we sent.
+    `quantity` of an event is what is still open after it.
     """
-    status, venue_id, time = "", ref.venue_id, 0
+    status, venue_id, time, size = "", ref.venue_id, 0, ref.quantity
     means = Standing.UNLISTED
     for event in events:
         name, order, reason = read_event(event)
@@ -260,9 +260,10 @@ def fate(events: list[Mapping[str, Any]], ref: OrderRef, filled: Decimal) -> Ven
         status, venue_id = name, str(order.get("uid") or venue_id)
         time = time or millis(order.get("timestamp"))
         means = standing(name)
-        filled = max(filled, exact(order.get("filled")))
+        done = exact(order.get("filled"))
+        filled, size = max(filled, done), exact(order.get("quantity")) + done or size
         if reason == "full_fill":
-            means, filled = Standing.FILLED, max(filled, ref.quantity)
+            means, filled = Standing.FILLED, filled or ref.quantity
     if not status and not filled:
         return None
     if filled >= ref.quantity > 0:
@@ -275,7 +276,7 @@ def fate(events: list[Mapping[str, Any]], ref: OrderRef, filled: Decimal) -> Ven
         kind=ref.kind,
         standing=means,
         status=status or "known by its fills only",
-        quantity=ref.quantity,
+        quantity=max(size, filled),
         filled=filled,
         price=ref.price,
         trigger=ref.trigger,

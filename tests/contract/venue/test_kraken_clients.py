@@ -1,0 +1,440 @@
+"""Independent clients of Kraken Futures against the simulated venue: python-kraken-sdk, and ccxt.
+
+They know nothing of ours, so what they accept is Kraken's protocol and not our reading of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+import ccxt
+import ccxt.pro
+import kraken.futures.websocket
+import pytest
+from kraken.exceptions import (
+    KrakenAuthenticationError,
+    KrakenInsufficientAvailableFundsError,
+    KrakenNotFoundError,
+)
+from kraken.futures import FuturesWSClient, Market, Trade, User
+
+from bus_schemas.venues.client import redirected
+from tests.support.venue import RunningVenue, simulated_here
+
+NAME = "krakenfutures"
+SYMBOL = "PF_XBTUSD"
+_ids = count(1)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[RunningVenue]:
+    with simulated_here() as venue:
+        yield venue
+
+
+@pytest.fixture
+def venue(running: RunningVenue) -> RunningVenue:
+    """With an empty account, and bitcoin at 60,000."""
+    running.control.reset()
+    running.control.price("BTCUSDT", 60_000)
+    return running
+
+
+@pytest.fixture
+def trade(venue: RunningVenue) -> Trade:
+    key, secret = venue.keys(NAME)
+    return Trade(key=key, secret=secret, url=venue.url)
+
+
+@pytest.fixture
+def user(venue: RunningVenue) -> User:
+    key, secret = venue.keys(NAME)
+    return User(key=key, secret=secret, url=venue.url)
+
+
+def fresh(prefix: str = "id") -> str:
+    """Kraken takes a client order id once for ever."""
+    return f"{prefix}-{next(_ids)}"
+
+
+def buy(trade: Trade, **order: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "orderType": "lmt",
+        "size": 0.01,
+        "symbol": SYMBOL,
+        "side": "buy",
+        "limitPrice": 50_000,
+    }
+    sent: dict[str, Any] = trade.create_order(**(told | order))["sendStatus"]
+    return sent
+
+
+# python-kraken-sdk --------------------------------------------------------------------------------
+
+
+def test_sdk_places_queries_and_cancels(trade: Trade, user: User, venue: RunningVenue) -> None:
+    client_id = fresh()
+    sent = buy(trade, cliOrdId=client_id)
+    assert sent["status"] == "placed"
+    assert sent["orderEvents"][0]["order"]["cliOrdId"] == client_id
+
+    (row,) = user.get_open_orders()["openOrders"]
+    assert (row["order_id"], row["cliOrdId"], row["symbol"]) == (sent["order_id"], client_id, SYMBOL)
+    assert (row["status"], row["unfilledSize"], row["limitPrice"]) == ("untouched", 0.01, 50_000)
+
+    (told,) = trade.get_orders_status(cliOrdIds=[client_id])["orders"]
+    assert (told["status"], told["order"]["orderId"]) == ("ENTERED_BOOK", sent["order_id"])
+
+    assert trade.cancel_order(order_id=sent["order_id"])["cancelStatus"]["status"] == "cancelled"
+    assert trade.cancel_order(order_id=sent["order_id"])["cancelStatus"]["status"] == "notFound"
+    assert user.get_open_orders()["openOrders"] == []
+    assert [order["client_id"] for order in venue.control.account(NAME)["orders"]] == [client_id]
+
+
+def test_sdk_trades_at_market(trade: Trade, user: User) -> None:
+    sent = buy(trade, orderType="mkt", limitPrice=None, cliOrdId=fresh())
+    (event,) = sent["orderEvents"]
+    assert (event["type"], event["amount"]) == ("EXECUTION", 0.01)
+
+    (fill,) = trade.get_fills()["fills"]
+    assert (fill["order_id"], fill["fill_id"]) == (sent["order_id"], event["executionId"])
+    assert (fill["size"], fill["price"], fill["fillType"]) == (0.01, event["price"], "taker")
+
+    (position,) = user.get_open_positions()["openPositions"]
+    assert (position["side"], position["size"], position["price"]) == ("long", 0.01, event["price"])
+    flex = user.get_wallets()["accounts"]["flex"]
+    assert flex["balanceValue"] == pytest.approx(10_000 - 0.01 * event["price"] * 0.0005)
+    assert flex["portfolioValue"] < flex["balanceValue"]
+
+
+def test_sdk_a_limit_order_fills_as_maker(trade: Trade, venue: RunningVenue) -> None:
+    sent = buy(trade, cliOrdId=fresh(), limitPrice=59_000)
+    venue.control.price("BTCUSDT", 58_900)
+    (fill,) = trade.get_fills()["fills"]
+    assert (fill["order_id"], fill["price"], fill["fillType"]) == (sent["order_id"], 59_000, "maker")
+    assert trade.cancel_order(order_id=sent["order_id"])["cancelStatus"]["status"] == "filled"
+
+
+def test_sdk_a_stop_triggers_on_mark_and_keeps_its_id(trade: Trade, user: User, venue: RunningVenue) -> None:
+    buy(trade, orderType="mkt", limitPrice=None)
+    stop = buy(
+        trade,
+        orderType="stp",
+        side="sell",
+        limitPrice=None,
+        stopPrice=55_000,
+        triggerSignal="mark",
+        reduceOnly=True,
+        cliOrdId=fresh("stop"),
+    )
+    trigger = stop["orderEvents"][0]["orderTrigger"]
+    assert (trigger["triggerSignal"], trigger["triggerSide"]) == ("mark_price", "trigger_below")
+    venue.control.price("BTCUSDT", 54_900, mark=55_100)
+    assert len(user.get_open_orders()["openOrders"]) == 1
+    venue.control.price("BTCUSDT", 54_900, mark=54_990)
+    assert user.get_open_orders()["openOrders"] == []
+    assert user.get_open_positions()["openPositions"] == []
+    assert trade.get_fills()["fills"][0]["order_id"] == stop["order_id"]
+
+
+def test_sdk_edits(trade: Trade, user: User) -> None:
+    sent = buy(trade, cliOrdId=fresh())
+    edited = trade.edit_order(orderId=sent["order_id"], size=0.02, limitPrice=50_001)["editStatus"]
+    assert edited["status"] == "edited"
+    assert edited["orderEvents"][0]["old"]["quantity"] == 0.01
+    (row,) = user.get_open_orders()["openOrders"]
+    assert (row["unfilledSize"], row["limitPrice"]) == (0.02, 50_001)
+    nobody = trade.edit_order(orderId="0" * 36, size=0.02)["editStatus"]
+    assert nobody["status"] == "orderForEditNotFound"
+
+
+def test_sdk_sends_a_batch_and_cancels_everything(trade: Trade, user: User) -> None:
+    known = buy(trade)
+    rows = trade.create_batch_order(
+        [
+            {
+                "order": "send",
+                "order_tag": "1",
+                "orderType": "lmt",
+                "symbol": SYMBOL,
+                "side": "buy",
+                "size": 0.01,
+                "limitPrice": 50_000,
+            },
+            {"order": "cancel", "order_id": known["order_id"]},
+        ]
+    )["batchStatus"]
+    assert [row["status"] for row in rows] == ["placed", "cancelled"]
+    with pytest.raises(KrakenNotFoundError):
+        trade.create_batch_order([{"order": "cancel", "cliOrdId": "nobody"}])
+    gone = trade.cancel_all_orders(symbol=SYMBOL)["cancelStatus"]
+    assert [row["order_id"] for row in gone["cancelledOrders"]] == [rows[0]["order_id"]]
+    assert trade.cancel_all_orders()["cancelStatus"]["status"] == "noOrdersToCancel"
+    assert user.get_open_orders()["openOrders"] == []
+
+
+def test_sdk_dead_mans_switch(trade: Trade, user: User) -> None:
+    buy(trade)
+    assert trade.dead_mans_switch(timeout=1)["status"]["triggerTime"] != "0"
+    assert len(user.get_open_orders()["openOrders"]) == 1
+    deadline = time.monotonic() + 10
+    while user.get_open_orders()["openOrders"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert trade.dead_mans_switch(timeout=0)["status"]["triggerTime"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("order", "status"),
+    [
+        ({"limitPrice": 50_000.5}, "invalidPrice"),
+        ({"size": 0.00015}, "invalidSize"),
+        ({"size": 0.00001}, "invalidSize"),
+        ({"side": "sell", "limitPrice": 70_000, "reduceOnly": True}, "wouldNotReducePosition"),
+        ({"limitPrice": 80_000}, "outsidePriceCollar"),
+        ({"orderType": "post", "limitPrice": 60_100}, "postWouldExecute"),
+        ({"orderType": "ioc", "limitPrice": 59_000}, "iocWouldNotExecute"),
+        ({"orderType": "trailing_stop"}, "invalidOrderType"),
+        ({"cliOrdId": "x" * 101}, "clientOrderIdTooLong"),
+        ({"processBefore": "2020-01-01T00:00:00.000Z"}, "wouldProcessAfterSpecifiedTime"),
+    ],
+)
+def test_sdk_is_refused_in_kraken_s_words(
+    trade: Trade, user: User, order: dict[str, Any], status: str
+) -> None:
+    assert buy(trade, **order)["status"] == status
+    assert user.get_open_orders()["openOrders"] == []
+
+
+def test_sdk_has_not_the_margin(trade: Trade) -> None:
+    with pytest.raises(KrakenInsufficientAvailableFundsError):
+        buy(trade, size=100, limitPrice=59_000)
+
+
+def test_sdk_a_client_order_id_is_taken_once_for_ever(trade: Trade) -> None:
+    client_id = fresh()
+    sent = buy(trade, cliOrdId=client_id)
+    assert buy(trade, cliOrdId=client_id)["status"] == "clientOrderIdAlreadyExist"
+    trade.cancel_order(order_id=sent["order_id"])
+    assert buy(trade, cliOrdId=client_id)["status"] == "clientOrderIdAlreadyExist"
+
+
+def test_sdk_a_wrong_secret_is_refused(venue: RunningVenue) -> None:
+    key, _ = venue.keys(NAME)
+    wrong = Trade(key=key, secret="d3Jvbmc=", url=venue.url)
+    with pytest.raises(KrakenAuthenticationError):
+        buy(wrong)
+    with pytest.raises(KrakenAuthenticationError):
+        Trade(key="wrong", secret=venue.keys(NAME)[1], url=venue.url).get_fills()
+    assert venue.control.account(NAME)["orders"] == []
+
+
+def test_sdk_a_nonce_counts_once(trade: Trade) -> None:
+    with patch.object(Trade, "get_nonce", lambda _: "160000000000000000"):
+        trade.get_fills()
+        told = Trade.request(trade, "GET", "/derivatives/api/v3/fills", return_raw=True)
+    assert told.json()["error"] == "nonceDuplicate"  # type: ignore[union-attr]
+
+
+def test_sdk_reads_history(trade: Trade, user: User) -> None:
+    sent, market = buy(trade, cliOrdId=fresh()), buy(trade, orderType="mkt", limitPrice=None)
+    trade.cancel_order(order_id=sent["order_id"])
+    events = user.get_order_events(tradeable=SYMBOL)["elements"]
+    names = [next(iter(row["event"])) for row in events if _uid(row) == sent["order_id"]]
+    assert names == ["OrderCancelled", "OrderPlaced"]
+    (execution,) = user.get_execution_events()["elements"]
+    assert execution["event"]["Execution"]["execution"]["takerOrder"]["uid"] == market["order_id"]
+    assert user.get_trigger_events()["elements"] == []
+    (log,) = user.get_account_log()["logs"]
+    assert (log["info"], log["new_balance"]) == ("futures trade", 0.01)
+
+
+def _uid(row: dict[str, Any]) -> str:
+    body = next(iter(row["event"].values()))
+    return str((body.get("order") or body.get("newOrder"))["uid"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_sdk_reads_the_market(venue: RunningVenue) -> None:
+    market = Market(url=venue.url)
+    instruments = {row["symbol"]: row for row in market.get_instruments()["instruments"]}
+    assert instruments[SYMBOL]["tickSize"] == 1
+    assert instruments[SYMBOL]["contractValueTradePrecision"] == 4
+    tickers = {row["symbol"]: row for row in market.get_tickers()["tickers"]}
+    assert tickers[SYMBOL]["markPrice"] == 60_000
+    assert market.get_orderbook(symbol=SYMBOL)["orderBook"]["bids"][0][0] == 59_999
+    assert market.get_fee_schedules()["feeSchedules"]
+    assert market.get_tick_types() == ["trade", "mark", "spot"]
+    assert SYMBOL in market.get_tradeable_products(tick_type="trade")
+    assert "1m" in market.get_resolutions(tick_type="trade", tradeable=SYMBOL)
+    candles = market.get_ohlc(tick_type="trade", symbol=SYMBOL, resolution="1m")["candles"]
+    assert Decimal(candles[-1]["close"]) == 60_000
+    assert candles[-1]["time"] % 60_000 == 0
+
+
+def test_sdk_sets_leverage(venue: RunningVenue) -> None:
+    key, secret = venue.keys(NAME)
+    market = Market(key=key, secret=secret, url=venue.url)
+    market.set_leverage_preference(symbol=SYMBOL, maxLeverage=5)
+    rows = {row["symbol"]: row for row in market.get_leverage_preference()["leveragePreferences"]}
+    assert rows[SYMBOL]["maxLeverage"] == 5
+
+
+def test_sdk_hears_its_orders_and_fills_by_websocket(trade: Trade, venue: RunningVenue) -> None:
+    key, secret = venue.keys(NAME)
+    heard: list[dict[str, Any]] = []
+
+    async def hear(message: dict[str, Any]) -> None:
+        heard.append(message)
+
+    async def until(look: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        async with asyncio.timeout(15):
+            while True:
+                for message in heard:
+                    if look(message):
+                        return message
+                await asyncio.sleep(0.01)
+
+    async def listen() -> None:
+        client = FuturesWSClient(
+            key=key, secret=secret, url=venue.ws_url.removeprefix("ws://") + "/ws/v1", callback=hear
+        )
+        await client.start()
+        try:
+            for feed in ("open_orders", "fills", "balances", "open_positions"):
+                await client.subscribe(feed=feed)
+            await client.subscribe(feed="ticker", products=[SYMBOL])
+            await client.subscribe(feed="trade", products=[SYMBOL])
+            await client.subscribe(feed="heartbeat")
+            for feed in ("open_orders_snapshot", "fills_snapshot", "balances_snapshot", "open_positions"):
+                await until(lambda message, feed=feed: message.get("feed") == feed)  # type: ignore[misc]
+            client_id = fresh()
+            sent = await asyncio.to_thread(buy, trade, cliOrdId=client_id, limitPrice=59_000)
+            await asyncio.to_thread(venue.control.price, "BTCUSDT", 58_900)
+            update = await until(lambda m: m.get("feed") == "open_orders" and "order" in m)
+            assert update["order"]["order_id"] == sent["order_id"]
+            fills = await until(lambda m: m.get("feed") == "fills" and "fills" in m)
+            assert fills["fills"][0]["cli_ord_id"] == client_id
+            ended = await until(lambda m: m.get("feed") == "open_orders" and m.get("is_cancel") is True)
+            assert (ended["order_id"], ended["reason"]) == (sent["order_id"], "full_fill")
+            await until(lambda m: m.get("feed") == "ticker" and m.get("markPrice") == 58_900)
+            await until(lambda m: m.get("feed") == "open_positions" and m.get("positions"))
+            await until(lambda m: m.get("feed") == "heartbeat" and "time" in m)
+        finally:
+            await client.close()
+
+    # the SDK knows no websocket without TLS; nothing else of it is changed
+    real = vars(kraken.futures.websocket)["connect"]
+    plain = patch.object(
+        kraken.futures.websocket,
+        "connect",
+        lambda url, **options: real(url.replace("wss://", "ws://"), **options),
+    )
+    with plain, patch("random.random", lambda: 0.0):
+        asyncio.run(listen())
+
+
+# ccxt ---------------------------------------------------------------------------------------------
+
+
+def sync_client(venue: RunningVenue) -> Any:
+    key, secret = venue.keys(NAME)
+    client = ccxt.krakenfutures({"apiKey": key, "secret": secret, "enableRateLimit": False})
+    client.urls["api"] = redirected(client.urls["api"], venue.url)
+    return client
+
+
+def test_ccxt_places_queries_and_cancels(venue: RunningVenue) -> None:
+    client = sync_client(venue)
+    symbol = "BTC/USD:USD"
+    client_id = fresh()
+    placed = client.create_order(symbol, "limit", "buy", 0.01, 50_000, {"clientOrderId": client_id})
+    assert placed["status"] == "open"
+    (row,) = client.fetch_open_orders(symbol)
+    assert (row["id"], row["clientOrderId"], row["amount"]) == (placed["id"], client_id, 0.01)
+    assert client.fetch_order(placed["id"], symbol)["status"] == "open"
+    (same,) = client.fetch_orders(params={"cliOrdIds": client_id})
+    assert same["id"] == placed["id"]
+    with pytest.raises(ccxt.DuplicateOrderId):
+        client.create_order(symbol, "limit", "buy", 0.01, 50_000, {"clientOrderId": client_id})
+    assert client.edit_order(placed["id"], symbol, "limit", "buy", 0.02, 50_001)["amount"] == 0.02
+    client.cancel_order(placed["id"], symbol)
+    with pytest.raises(ccxt.OrderNotFound):
+        client.cancel_order(placed["id"], symbol)
+    assert [order["id"] for order in client.fetch_canceled_orders(symbol)] != []
+    venue.control.clock(advance_ms=6000)
+    with pytest.raises(ccxt.OrderNotFound):
+        client.fetch_order(placed["id"], symbol)
+
+
+def test_ccxt_trades_with_a_stop(venue: RunningVenue) -> None:
+    client = sync_client(venue)
+    symbol = "BTC/USD:USD"
+    client.set_leverage(5, symbol)
+    assert client.fetch_leverage(symbol)["longLeverage"] == 5
+    bought = client.create_order(symbol, "market", "buy", 0.01, None, {"clientOrderId": fresh()})
+    assert (bought["status"], bought["filled"]) == ("closed", 0.01)
+    stop = client.create_order(
+        symbol, "market", "sell", 0.01, None, {"stopLossPrice": 55_000, "triggerSignal": "mark"}
+    )
+    (position,) = client.fetch_positions([symbol])
+    assert (position["side"], position["contracts"]) == ("long", 0.01)
+    venue.control.price("BTCUSDT", 54_000)
+    assert client.fetch_positions([symbol]) == []
+    trades = client.fetch_my_trades(symbol)
+    assert [row["side"] for row in trades] == ["buy", "sell"]
+    assert trades[1]["order"] == stop["id"]
+    assert {row["id"] for row in client.fetch_closed_orders(symbol)} >= {bought["id"]}
+    lost = (Decimal(str(trades[1]["price"])) - Decimal(str(trades[0]["price"]))) * Decimal("0.01")
+    balance = client.fetch_balance({"type": "flex"})
+    assert balance["total"]["USD"] == pytest.approx(10_000 + float(lost) - 0.0005 * 0.01 * 114_000, abs=0.02)
+
+
+def test_ccxt_reads_the_market(venue: RunningVenue) -> None:
+    client = sync_client(venue)
+    market = client.load_markets()["BTC/USD:USD"]
+    assert (market["id"], market["swap"], market["linear"]) == (SYMBOL, True, True)
+    assert (market["precision"]["price"], market["precision"]["amount"]) == (1, 0.0001)
+    ticker = client.fetch_ticker("BTC/USD:USD")
+    assert (ticker["last"], ticker["markPrice"]) == (60_000, 60_000)
+    assert client.fetch_tickers(["BTC/USD:USD"])["BTC/USD:USD"]["bid"] == 59_999
+    assert client.fetch_ohlcv("BTC/USD:USD", "1m")[-1][4] == 60_000
+    assert client.fetch_funding_rate("BTC/USD:USD")["markPrice"] == 60_000
+    assert isinstance(client.fetch_funding_rate_history("BTC/USD:USD"), list)
+
+
+def test_ccxt_a_wrong_secret_is_refused(venue: RunningVenue) -> None:
+    client = sync_client(venue)
+    client.secret = "d3Jvbmc="
+    with pytest.raises(ccxt.AuthenticationError):
+        client.fetch_balance()
+
+
+def test_ccxt_watches_orders_trades_and_prices(venue: RunningVenue, trade: Trade) -> None:
+    async def watch() -> None:
+        key, secret = venue.keys(NAME)
+        client = ccxt.pro.krakenfutures({"apiKey": key, "secret": secret, "enableRateLimit": False})
+        client.urls["api"] = redirected(client.urls["api"], venue.url)
+        try:
+            async with asyncio.timeout(15):
+                await client.load_markets()
+                ticker = await client.watch_ticker("BTC/USD:USD")
+                assert ticker["last"] == 60_000
+                orders = asyncio.create_task(client.watch_orders())
+                assert await client.watch_my_trades() == []  # the snapshot
+                client_id = fresh()
+                sent = await asyncio.to_thread(buy, trade, cliOrdId=client_id, limitPrice=59_000)
+                assert (await orders)[0]["id"] == sent["order_id"]
+                await asyncio.to_thread(venue.control.price, "BTCUSDT", 58_000)
+                (fill,) = await client.watch_my_trades()
+                assert (fill["info"]["cli_ord_id"], fill["price"]) == (client_id, 59_000)
+        finally:
+            await client.close()
+
+    asyncio.run(watch())
