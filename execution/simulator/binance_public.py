@@ -31,6 +31,7 @@ _SETTLEMENTS = 1000
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 _LATER = 1 << 62
+_SAME_MS = 60_000
 
 
 class Access(Enum):
@@ -255,11 +256,19 @@ class PublicDesk:
         for listing in self._exchange.listings.values():
             if params.get("symbol", listing.name).upper() != listing.name:
                 continue
-            for time, rate, mark in self._settled.get(listing.symbol, ()):
+            for time, (rate, mark) in self._rates(listing.symbol).items():
                 if since <= time <= until:
                     rows.append(_settlement(listing.name, time, rate, mark))
         rows.sort(key=lambda row: int(row["fundingTime"]))
         return rows[:limit] if since else rows[-limit:]
+
+    def _rates(self, symbol: str) -> dict[Millis, tuple[Decimal, Decimal]]:
+        """Rate and mark of each settlement: of the clock, and of those that were ordered by hand."""
+        found = {time: (rate, mark) for time, rate, mark in self._settled.get(symbol, ())}
+        for paid in self._exchange.funding(symbol):
+            if all(abs(paid.time - time) > _SAME_MS for time in found):
+                found[paid.time] = (paid.rate, paid.mark)
+        return found
 
 
 def book_view(quote: Quote, listing: Listing) -> dict[str, Any]:
