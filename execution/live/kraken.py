@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from bus_schemas.events import Liquidity, Millis, OrderKind, PlaceOrder, PositionState, Side
 from bus_schemas.settings import VenueSettings
 from bus_schemas.venues.markets import Market
 from execution.live import kraken_words as words
-from execution.live.adapter import CcxtVenue, readable
+from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.faults import NotHeld, Unclear, VenueFault
 from execution.live.hints import HintStream
 from execution.live.port import (
@@ -34,6 +36,8 @@ _CHECK = "api-keys/v3/check"
 _SLACK_MS = 60_000
 _LOOK_BACK_MS = 7 * 86_400_000
 _PAGES = 50
+_LOG_PAGE = 50
+"""The history counts a larger page as more requests."""
 
 
 class KrakenFutures(CcxtVenue):
@@ -155,11 +159,16 @@ class KrakenFutures(CcxtVenue):
                 return found
         since = ref.sent - _SLACK_MS if ref.sent else self.now() - _LOOK_BACK_MS
         fills = [fill for fill in await self.fills(ref.symbol, since) if _of(fill, ref)]
+        filled = sum((fill.quantity for fill in fills), Decimal(0))
+        if fills:
+            ref = msgspec.structs.replace(ref, venue_id=fills[0].venue_id)
+        if filled >= ref.quantity:  # the history's rate limit is narrow, and it could say no more
+            return words.fate([], ref, filled)
         events = await self._events("historyGetOrders", ref, since)
         if ref.kind is OrderKind.STOP:
             events += await self._events("historyGetTriggers", ref, since)
             events.sort(key=lambda event: words.millis(event.get("timestamp")))
-        return words.fate(events, ref, sum((fill.quantity for fill in fills), Decimal(0)))
+        return words.fate(events, ref, filled)
 
     async def _events(self, method: str, ref: OrderRef, since: Millis) -> list[Mapping[str, Any]]:
         request: dict[str, Any] = {
@@ -217,9 +226,9 @@ class KrakenFutures(CcxtVenue):
             found.append(
                 PositionState(
                     symbol=self.canonical(name),
-                    quantity=words.exact(row["size"]) * words.side(row["side"]).sign,
-                    entry_price=words.exact(row["price"]),
-                    mark=words.exact(ticker.get("markPrice")),
+                    quantity=number(row["size"]) * words.side(row["side"]).sign,
+                    entry_price=number(row["price"]),
+                    mark=number(ticker.get("markPrice")),
                 )
             )
         return sorted(found, key=lambda position: position.symbol)
@@ -228,15 +237,13 @@ class KrakenFutures(CcxtVenue):
     async def account(self) -> VenueAccount:
         answer = await self.ask(self._client.privateGetAccounts)
         flex = _part(_part(answer, "accounts"), "flex")
-        return VenueAccount(
-            cash=words.exact(flex.get("balanceValue")), equity=words.exact(flex.get("portfolioValue"))
-        )
+        return VenueAccount(cash=number(flex.get("balanceValue")), equity=number(flex.get("portfolioValue")))
 
     @readable
     async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
         """Kraken settles at the end of a period and whenever the position changes."""
         name = self.market(symbol).id.lower()
-        request: dict[str, Any] = {"since": since, "sort": "asc"}
+        request: dict[str, Any] = {"since": since, "sort": "asc", "count": _LOG_PAGE}
         found: dict[Millis, FundingFee] = {}
         for _ in range(_PAGES):
             logs = _rows(await self.ask(self._client.historyGetAccountLog, request), "logs")
@@ -246,9 +253,9 @@ class KrakenFutures(CcxtVenue):
                     continue
                 before = found[time].amount if time in found else Decimal(0)
                 found[time] = FundingFee(symbol=symbol, amount=before + paid, rate=_rate(row), time=time)
-            if not logs:
+            if len(logs) < _LOG_PAGE:
                 return [found[time] for time in sorted(found)]
-            request = {"from": int(logs[-1]["id"]) + 1, "sort": "asc"}
+            request = {"from": int(logs[-1]["id"]) + 1, "sort": "asc", "count": _LOG_PAGE}
         raise Unclear(f"the account log since {words.iso(since)} is too long")
 
     # Hints ---------------------------------------------------------------------------------------
@@ -288,7 +295,7 @@ def _send_order(order: PlaceOrder, market: Market) -> dict[str, str]:
 
 
 def _fill(row: Mapping[str, Any], symbol: str, market: Market) -> VenueFill:
-    price, quantity = words.exact(row["price"]), words.exact(row["size"])
+    price, quantity = number(row["price"]), number(row["size"])
     maker = row.get("fillType") == "maker"
     rate = market.maker if maker else market.taker
     return VenueFill(

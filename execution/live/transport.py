@@ -122,8 +122,11 @@ def _kinds(error: BaseException) -> set[str]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that the venue asks us to wait; 0 where it does not say, or not in a way that we read."""
-    value = headers.get("retry-after", "").strip()
+    """Seconds that the venue asks us to wait; 0 where it does not say, or not in a way that we read.
+
+    `Rate-Limit-Reset` is Kraken Futures' name for it.
+    """
+    value = headers.get("retry-after", headers.get("rate-limit-reset", "")).strip()
     try:
         return max(float(value), 0.0)
     except ValueError:

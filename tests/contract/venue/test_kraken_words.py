@@ -234,6 +234,7 @@ def test_retry_after() -> None:
     assert retry_after({}) == 0
     assert retry_after({"retry-after": "7"}) == 7
     assert retry_after({"retry-after": "-7"}) == 0
+    assert retry_after({"rate-limit-reset": "12"}) == 12  # Kraken's history
     date, later = "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:30 GMT"
     assert retry_after({"retry-after": later, "date": date}) == 30
     assert retry_after({"retry-after": "soon"}) == 0
