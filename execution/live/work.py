@@ -7,9 +7,11 @@ They speak over the bus like any two units.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
+from asyncio import FIRST_COMPLETED
 
 from bus_schemas.bus.port import Bus, Lease, Owner
 from bus_schemas.bus.redis_bus import RedisBus
@@ -95,6 +97,7 @@ class EdgeThread:
         self._unit = settings.topology.units(VENUE)[0]
         self._thread = threading.Thread(target=self._run, name="venue-edge", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
         self._stopping = threading.Event()
         self._edge: Edge | None = None
         self._error: BaseException | None = None
@@ -128,6 +131,10 @@ class EdgeThread:
     def stop(self) -> None:
         """Let answers that are on their way come in, give the lease back, end."""
         self._stopping.set()
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended meanwhile
+                loop.call_soon_threadsafe(self._told.set)
         if self.started:
             self._thread.join(LANES_S + 2 * READ_MOST_S)
 
@@ -139,6 +146,7 @@ class EdgeThread:
             self._error = error
 
     async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
         settings = self._settings.venue
         symbols = self._settings.market_data.symbols
         venue = Guarded(make_venue(settings, symbols), settings)
@@ -217,11 +225,15 @@ class EdgeThread:
         await self._edge.run()
 
     async def _pause(self, task: asyncio.Task[None] | None, seconds: float) -> None:
-        if task is None:
-            await asyncio.sleep(seconds)
-            return
-        await asyncio.wait([task], timeout=seconds)
-        if task.done():
+        """Until the edge ends, or we are told to stop, or so long."""
+        told = asyncio.ensure_future(self._told.wait())
+        try:
+            await asyncio.wait(
+                [told, *([task] if task else [])], timeout=seconds, return_when=FIRST_COMPLETED
+            )
+        finally:
+            told.cancel()
+        if task is not None and task.done():
             task.result()
 
     def _connect(self) -> RedisBus:

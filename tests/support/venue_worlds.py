@@ -256,8 +256,9 @@ def live_settings(
         "rest_url": sim.rest_url,
         "poll_s": 0.25,
         "tick_s": 0.1,
-        "valid_ms": 400,
-        "lag_ms": 100,
+        "valid_ms": 200,
+        "lag_ms": 50,
+        "doubt_s": 0,
         "timeout_s": 2.0,
     }
     return Settings.model_validate(
