@@ -12,6 +12,7 @@ from execution.simulator.matching import Matcher
 from execution.simulator.orders import (
     TREATMENT,
     ZERO,
+    AccountReset,
     BalanceChanged,
     Code,
     OrderChanged,
@@ -187,6 +188,7 @@ class Exchange(ExchangeView):
         self.books.reset(cash)
         self._regular, self._conditional, self.trades = OrderStore(), OrderStore(), FillStore()
         self._funding.clear()
+        self.tell(AccountReset(time=self.clock()))
 
     def set_cash(self, cash: Decimal) -> None:
         """Change the balance by hand, as a deposit would."""

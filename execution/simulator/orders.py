@@ -302,7 +302,13 @@ class CandleChanged(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool
 
 
-SimEvent = OrderChanged | Filled | BalanceChanged | Ticked | CandleChanged
+class AccountReset(msgspec.Struct, frozen=True, kw_only=True):
+    """The account began again, by hand: what a protocol remembers of it is void."""
+
+    time: Millis
+
+
+SimEvent = OrderChanged | Filled | BalanceChanged | Ticked | CandleChanged | AccountReset
 
 
 class Treatment(NamedTuple):
