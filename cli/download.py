@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from bus_schemas.errors import ConfigurationError, Unreachable
 from bus_schemas.settings import VenueSettings
 from bus_schemas.settings.market_data import CandleSource
-from bus_schemas.timeframes import HOUR, MINUTE, iso, length
+from bus_schemas.timeframes import HOUR, iso, length
 from bus_schemas.venues.clock import VenueClock
 from market_data.archive import Archive, Contents, Line, file_of, line
 from market_data.files import Kind
@@ -30,6 +30,8 @@ T = TypeVar("T")
 TRIES = 6
 MARK_TIMEFRAME = "1h"
 """Between two marks the ratio of mark to spot is carried, so that finer ones add little."""
+SETTLE_MS = 5000
+"""How long after its close a candle is taken, by the venue's clock."""
 MOST_GAPS_SHOWN = 5
 
 
@@ -264,7 +266,7 @@ def closed_rows(page: Page, span: int) -> list[Row]:
     Where none follows, a candle's whole length must have gone by: a market that was closed has a last candle.
     """
     last = page.rows[-1].time if page.rows else 0
-    settled = page.asked - min(MINUTE, span)
+    settled = page.asked - SETTLE_MS
     return [
         row
         for row in page.rows

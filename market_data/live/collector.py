@@ -116,7 +116,7 @@ class Collector:
         except Exception as error:
             self._mailbox.fail(_first(error))
         finally:
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(_end_all())
             self._loop.close()
 
     async def _work(self) -> None:
@@ -326,6 +326,15 @@ class Collector:
         if what in self._troubles:
             self._troubles.discard(what)
             log.info("answers again", extra={"what": what})
+
+
+async def _end_all() -> None:
+    """End what ccxt left running, so that no connection outlives the loop."""
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.sleep(0.05)  # transports close in the loop's next rounds
 
 
 def _first(error: BaseException) -> BaseException:

@@ -241,6 +241,8 @@ class LiveWork:
         self._committed |= reached
         for symbol, mark in marks.items():
             self._prices[symbol].advance(mark)
+            if self._collector is not None:
+                self._collector.want_funding(symbol, self._prices[symbol].settled)
         for symbol, ready in candles.items():
             self._advance(symbol, ready)
 
