@@ -98,7 +98,12 @@ class World:
         self.path = Path(tempfile.mkdtemp(prefix="cw-", dir="/tmp"))
 
     def environment(self, **more: str) -> dict[str, str]:
-        return child_environment(os.environ) | {"TMPDIR": str(self.path), "COLUMNS": "200"} | more
+        own = {
+            "TMPDIR": str(self.path),
+            "COLUMNS": "200",
+            "CAUSEWAY_GATES__RECORDS": str(self.path / "records"),
+        }
+        return child_environment(os.environ) | own | more
 
     def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         """`run.py` to its end."""

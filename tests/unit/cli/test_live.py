@@ -1,0 +1,373 @@
+"""The parts of a live run: its settings, its claim on an account, its logs, its folder, a trial's candles."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+
+from bus_schemas.bus.embedded import EmbeddedServer
+from bus_schemas.errors import ConfigurationError
+from bus_schemas.events import Candle
+from bus_schemas.settings import VenueSettings, load
+from cli import account_lease, server_folder
+from cli.account_lease import AccountLease, Holder, account_key
+from cli.candle_poll import mark_of
+from cli.env_file import chosen, env_file
+from cli.experiment import on_paper
+from cli.fingerprint import LIVE
+from cli.inline import Inline
+from cli.live import claim_of
+from cli.live_settings import key_variables, live_settings, without_secrets
+from cli.log_files import LogFiles
+from cli.server_folder import ServerFolder
+from tests.support.shell import eventually
+
+LIVE_VENUE: dict[str, Any] = {"name": "krakenfutures", "api_key": "k-1", "api_secret": "s-1"}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "venue": LIVE_VENUE,
+    "market_data": {"source": "venue", "symbols": "BTCUSD"},
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as embedded:
+        yield embedded
+
+
+@pytest.fixture
+def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.url) as own:
+        own.flushall()
+        yield own
+
+
+# Settings ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "namespace", "claim"),
+    [
+        ({}, "live-krakenfutures", "live krakenfutures"),
+        ({"sandbox": True}, "live-krakenfutures-sandbox", "live krakenfutures-sandbox"),
+        (
+            {"rest_url": "http://127.0.0.1:1"},
+            "live-krakenfutures-practice",
+            "live krakenfutures-practice",
+        ),
+        ({"rest_url": "https://venue.example"}, "live-krakenfutures", "live krakenfutures"),
+    ],
+)
+def test_each_kind_of_run_has_a_namespace_of_its_own(
+    more: dict[str, Any], namespace: str, claim: str
+) -> None:
+    settings = load(None, OPTIONS | {"venue": LIVE_VENUE | more})
+    assert settings.bus.namespace == namespace
+    assert claim_of(settings.venue) == claim
+    assert claim.startswith(LIVE)
+
+
+def test_paper_and_live_cannot_share_a_namespace() -> None:
+    assert load().bus.namespace == "paper"
+    assert load(None, OPTIONS | {"bus": {"namespace": "own"}}).bus.namespace == "own"
+    with pytest.raises(ConfigurationError, match="'paper' is for paper runs"):
+        load(None, OPTIONS | {"bus": {"namespace": "paper"}})
+
+
+def test_the_platform_says_where_the_bus_is_unless_the_settings_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://platform:6379/0")
+    settings = load()
+    assert settings.bus.url.get_secret_value() == "redis://platform:6379/0"
+    assert "url" in settings.bus.model_fields_set
+    file = tmp_path / "own.toml"
+    file.write_text("[bus]\nurl = 'redis://file:1/0'\n")
+    assert load(file).bus.url.get_secret_value() == "redis://file:1/0"
+    monkeypatch.setenv("CAUSEWAY_BUS__URL", "redis://variable:1/0")
+    assert load(file).bus.url.get_secret_value() == "redis://variable:1/0"
+    monkeypatch.setenv("REDIS_URL", "")
+    monkeypatch.delenv("CAUSEWAY_BUS__URL")
+    assert "url" not in load().bus.model_fields_set
+
+
+def test_health_listens_where_the_platform_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with_health = live_settings(None, OPTIONS, True, {"PORT": str(port)}).health
+    assert (with_health.host, with_health.port) == ("0.0.0.0", port)
+    own = OPTIONS | {"health": {"host": "127.0.0.1", "port": 0}}
+    assert live_settings(None, own, True, {}).health.host == "127.0.0.1"
+    with (
+        socket.create_server(("0.0.0.0", 0)) as taken,
+        pytest.raises(ConfigurationError, match="Set \\$PORT"),
+    ):
+        live_settings(None, OPTIONS, True, {"PORT": str(taken.getsockname()[1])})
+    for wrong in ("x", "-1", "70000", "٣"):
+        with pytest.raises(ConfigurationError, match="must be a port"):
+            live_settings(None, OPTIONS, True, {"PORT": wrong})
+    assert live_settings(None, OPTIONS, False, {"PORT": "x"}).health.port == 8080, "nothing is served"
+
+
+def test_the_ledger_is_the_one_that_was_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services work in another folder than the one in which the command was given."""
+    monkeypatch.chdir(tmp_path)
+
+    def ledger(options: dict[str, dict[str, Any]], environment: dict[str, str]) -> str:
+        found = live_settings(None, options, False, environment).health.database
+        assert found is not None
+        return found.get_secret_value()
+
+    assert ledger(OPTIONS, {}) == f"sqlite+pysqlite:///{tmp_path}/var/causeway.db"
+    assert ledger(OPTIONS, {"DATABASE_URL": "sqlite:///a.db"}) == f"sqlite+pysqlite:///{tmp_path}/a.db"
+    assert ledger(OPTIONS, {"DATABASE_URL": "postgres://u:p@h/n"}) == "postgresql+psycopg://u:p@h/n"
+    own = OPTIONS | {"health": {"database": "sqlite:////b.db"}}
+    assert ledger(own, {"DATABASE_URL": "sqlite:///a.db"}) == "sqlite+pysqlite:////b.db"
+
+
+def test_keys_are_apart_from_what_every_service_reads() -> None:
+    settings = load(None, OPTIONS | {"venue": LIVE_VENUE | {"password": "p-1"}})
+    assert key_variables(settings) == {
+        "CAUSEWAY_VENUE__API_KEY": "k-1",
+        "CAUSEWAY_VENUE__API_SECRET": "s-1",
+        "CAUSEWAY_VENUE__PASSWORD": "p-1",
+    }
+    venue = without_secrets(settings).venue
+    assert (venue.api_key, venue.api_secret, venue.password, venue.name) == (
+        None,
+        None,
+        None,
+        "krakenfutures",
+    )
+
+
+# .env -------------------------------------------------------------------------------------------
+
+
+def test_what_counts_of_a_dotenv_file() -> None:
+    values = {
+        "CAUSEWAY_VENUE__NAME": "file",
+        "causeway_risk__leverage": "3",
+        "CAUSEWAY_BUS__BATCH": "",
+        "CAUSEWAY_HEALTH__PORT": None,
+        "CAUSEWAY_VENUE__API_KEY": "k",
+        "ENVIRONMENT": "prod",
+        "CONFIRM_LIVE": "YES",
+        "PATH": "/evil",
+    }
+    environment = {"causeway_venue__name": "told", "CAUSEWAY_VENUE__API_KEY": ""}
+    assert chosen(values, environment) == {"causeway_risk__leverage": "3", "CAUSEWAY_VENUE__API_KEY": "k"}
+
+
+def test_a_dotenv_file_holds_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    with env_file(said.append, tmp_path):
+        assert said == []
+    (tmp_path / ".env").write_text("CAUSEWAY_RISK__LEVERAGE=3 # low\nCAUSEWAY_BUS__BATCH=${HOME}7\n")
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    with env_file(said.append, tmp_path):
+        assert os.environ["CAUSEWAY_RISK__LEVERAGE"] == "3"
+        assert os.environ["CAUSEWAY_BUS__BATCH"] == "${HOME}7", "nothing is filled in"
+    assert "CAUSEWAY_RISK__LEVERAGE" not in os.environ
+    monkeypatch.setenv("ENVIRONMENT", "prod")
+    with env_file(said.append, tmp_path):
+        assert "CAUSEWAY_RISK__LEVERAGE" not in os.environ
+    assert [sentence.split(str(tmp_path))[0] for sentence in said] == ["read from ", ""]
+    assert said[1].endswith("is not read: ENVIRONMENT=prod")
+
+
+# One worker for each account --------------------------------------------------------------------
+
+
+def lease(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch, pid: int, place: str = "here"
+) -> AccountLease:
+    """The lease as another process would ask for it."""
+    monkeypatch.setattr(account_lease, "_place", lambda: place)
+    with monkeypatch.context() as inner:
+        inner.setattr(account_lease.os, "getpid", lambda: pid)
+        return AccountLease(server.url, 2.0, "a", expiry_s=1.0, renew_s=0.05)
+
+
+def test_one_has_the_account_until_it_gives_it_back(
+    server: EmbeddedServer, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lease(server, monkeypatch, os.getppid()) as first:
+        assert first.take() is None
+        with lease(server, monkeypatch, 77, "elsewhere") as second:
+            holder = second.take()
+            assert holder is not None
+            assert (holder.pid, holder.host) == (os.getppid(), socket.gethostname())
+        assert first.lost is None, "who was refused gives nothing back"
+        assert client.exists("causeway:account:a")
+    assert not client.exists("causeway:account:a")
+    with lease(server, monkeypatch, 77, "elsewhere") as third:
+        assert third.take() is None
+
+
+def test_it_is_renewed_and_its_loss_is_noticed(
+    server: EmbeddedServer, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lease(server, monkeypatch, os.getppid()) as first:
+        first.take()
+        client.pexpire("causeway:account:a", 200)
+        eventually(lambda: client.pttl("causeway:account:a") > 500, 5, "renewal")
+        client.delete("causeway:account:a")
+        eventually(lambda: client.exists("causeway:account:a"), 5, "taking it again")
+        assert first.lost is None
+        robber = Holder("there", 77, "elsewhere", "n", 1)
+        client.set("causeway:account:a", msgspec.json.encode(robber))
+        assert eventually(lambda: first.lost, 5, "the loss") == robber
+    assert client.exists("causeway:account:a"), "what is another's stays"
+
+
+@pytest.mark.parametrize(
+    ("alive", "place", "taken"), [(False, "here", True), (True, "here", False), (False, "elsewhere", False)]
+)
+def test_who_is_known_to_be_dead_is_no_obstacle(
+    server: EmbeddedServer,
+    client: redis.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    alive: bool,
+    place: str,
+    taken: bool,
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    holder = Holder("somewhere", os.getppid() if alive else dead.pid, place, "n", 1)
+    client.set("causeway:account:a", msgspec.json.encode(holder), px=60_000)
+    with lease(server, monkeypatch, 77) as own:
+        assert (own.take() is None) is taken
+
+
+def test_an_account_is_named_by_venue_and_key_without_telling_them() -> None:
+    def key(**more: Any) -> str:
+        return account_key(VenueSettings(**(LIVE_VENUE | more)))
+
+    assert key() == key(rest_url="https://proxy.example") == key(api_secret="other")
+    assert len({key(), key(api_key="k-2"), key(name="binanceusdm")}) == 3
+    assert "k-1" not in key()
+
+
+# Logs and the server's folder -------------------------------------------------------------------
+
+
+def test_logs_are_handed_on_line_by_line_and_do_not_grow_for_ever(tmp_path: Path) -> None:
+    told: list[str] = []
+    log = tmp_path / "risk-0.log"
+    logs = LogFiles(tmp_path, told.append, everything=True, most=100)
+    with log.open("ab") as out:  # as a service holds it
+        out.write(b"one\ntw")
+        out.flush()
+        logs.follow()
+        assert told == ["one"]
+        out.write(b"o\n" + b"x" * 100 + b"\n")
+        out.flush()
+        logs.follow()
+        assert told[1:] == ["two", "x" * 100]
+        assert log.stat().st_size == 0
+        out.write(b"after\n")
+        out.flush()
+        logs.follow()
+    assert told[3:] == ["after"]
+    assert (tmp_path / "risk-0.log.1").read_bytes().startswith(b"one\ntwo\n")
+
+
+def test_a_person_sees_what_is_loud(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "risk-0.log").write_text(
+        '{"level":"info","service":"risk","message":"quiet"}\n'
+        '{"level":"warning","service":"risk","message":"reload","reason":"gone","slot":"0"}\n'
+        "error: bad\nplain words\n"
+    )
+    LogFiles(tmp_path, told.append, everything=False).follow()
+    assert told == ["risk: reload (reason gone)", "error: bad"]
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="cw-", dir="/tmp") as path:  # a socket's path is short
+        yield Path(path)
+
+
+def test_one_run_at_a_time_has_the_servers_folder(short: Path) -> None:
+    first, second = ServerFolder(short / "bus"), ServerFolder(short / "bus")
+    server = first.take()
+    assert server is not None
+    server.start()
+    assert second.take() is None
+    assert second.url == server.url
+    server.stop()
+    first.free()
+    assert second.take() is not None
+    second.free()
+
+
+def test_a_server_whose_run_was_killed_is_ended_first(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_folder, "GONE_S", 4.0)
+    orphan = EmbeddedServer(short / "bus").start()
+    with redis.Redis.from_url(orphan.url) as client:
+        client.set("kept", "yes")
+    own = ServerFolder(short / "bus")
+    server = own.take()
+    assert server is not None
+    assert orphan.pid is None
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        assert client.get("kept") == b"yes"
+    server.stop()
+    own.free()
+
+
+def test_a_folder_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="too long for a socket"):
+        ServerFolder(tmp_path / ("x" * 100) / "bus")
+
+
+# Experiment -------------------------------------------------------------------------------------
+
+
+def test_a_trials_candle_tells_what_happened_in_it() -> None:
+    candle = Candle(
+        time=900_000,
+        symbol="BTCUSDT",
+        timeframe="15m",
+        open_time=0,
+        open=60000.1,
+        high=60100.5,
+        low=59900.0,
+        close=60050.25,
+        volume=1.0,
+    )
+    mark = mark_of(candle, Decimal("0.0001"))
+    assert (mark.time, mark.mark, mark.spot, mark.funding) == (
+        900_000,
+        Decimal("60050.25"),
+        Decimal("60050.25"),
+        Decimal("0.0001"),
+    )
+    assert mark.bar is not None
+    assert (mark.bar.open_time, mark.bar.high, mark.bar.low) == (0, Decimal("60100.5"), Decimal("59900.0"))
+
+
+def test_a_trial_executes_on_paper_whatever_the_settings_name() -> None:
+    class Poll:
+        instruments = load().instrument_table()
+
+    settings = on_paper(load(None, OPTIONS | {"instruments": {"BTCUSDT": {"tick": "5"}}}), Poll())  # type: ignore[arg-type]
+    assert not settings.venue.live
+    assert settings.instrument_table()["BTCUSDT"].tick == 5, "the configuration's terms win"
+    assert settings.instrument_table()["ETHUSDT"] == Poll.instruments["ETHUSDT"]
+    Inline(settings)
