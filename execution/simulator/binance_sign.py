@@ -94,7 +94,7 @@ async def parameters(request: web.Request) -> tuple[Params, str, str]:
     """Parameters of query string and body together (the query string wins), the text that is signed, and
     the signature that was sent."""
     query = request.raw_path.partition("?")[2]
-    body = (await request.read()).decode("utf-8", "replace") if request.can_read_body else ""
+    body = (await request.read()).decode("utf-8", "replace")
     values = dict(parse_qsl(body, keep_blank_values=True)) | dict(parse_qsl(query, keep_blank_values=True))
     signature = values.pop("signature", "")
     return Params(values), _unsigned(query) + _unsigned(body), signature
