@@ -13,7 +13,7 @@ from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.bus.redis_link import Link
 from bus_schemas.errors import EXIT_INTERRUPTED, CausewayError, ConfigurationError
 from bus_schemas.events import Heartbeat
-from bus_schemas.settings import Settings, child_environment
+from bus_schemas.settings import RuntimeSettings, Settings, child_environment
 from cli import beats
 from cli.folder import Note, RunFolder
 from cli.progress import Teller
@@ -116,6 +116,11 @@ class ServiceRun:
         self.folder.remove()
         if self.folder.keep:
             self._teller.say(f"kept in {self.folder.path}: {', '.join(self.folder.contents())}")
+
+
+def beside_each_other(runtime: RuntimeSettings) -> RuntimeSettings:
+    """For several processes of one machine: an image sets a port that only one of them could have."""
+    return runtime.model_copy(update={"http_port": 0})
 
 
 def connect(settings: Settings) -> tuple[Link, RedisBus]:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import HealthSettings, Settings, load
+from cli.lifecycle import beside_each_other
 from health.database import database_url
 
 PORT = "PORT"
@@ -39,8 +40,11 @@ def live_settings(
             "name the venue to trade: --venue krakenfutures, --venue binanceusdm, or name in [venue]; "
             "on paper it is run.py paper"
         )
-    bus = settings.bus.model_copy(update={"lockstep": False})
-    update: dict[str, Any] = {"bus": bus, "health": _health(settings.health, health, environment)}
+    update: dict[str, Any] = {
+        "bus": settings.bus.model_copy(update={"lockstep": False}),
+        "runtime": beside_each_other(settings.runtime),
+        "health": _health(settings.health, health, environment),
+    }
     return settings.model_copy(update=update)
 
 

@@ -17,7 +17,15 @@ from bus_schemas.topology import SERVICES
 from cli import beats, doctor
 from cli.fingerprint import LIVE, fingerprint
 from cli.inline import InlineRun
-from cli.lifecycle import LOOK_S, POLL_S, Interrupted, ServiceRun, connect, refuse_company
+from cli.lifecycle import (
+    LOOK_S,
+    POLL_S,
+    Interrupted,
+    ServiceRun,
+    beside_each_other,
+    connect,
+    refuse_company,
+)
 from cli.progress import Progress, Shown
 from cli.report import Follower, Report, digest, holding
 from cli.supervisor import KeepsDying
@@ -120,6 +128,7 @@ class PaperRun(ServiceRun):
 
     def _own(self, settings: Settings, url: str | None) -> Settings:
         sections = {
+            "runtime": beside_each_other(settings.runtime),
             "bus": settings.bus.model_copy(
                 update={"url": SecretStr(url or (self.server.url if self.server else ""))}
             ),

@@ -115,12 +115,13 @@ def _run(line: str, said: Path, **variables: str) -> list[str]:
     return run.stdout.splitlines()
 
 
-def test_the_procfile_starts_everything(said: Path) -> None:
-    called = {name: _run(line, said)[0] for name, line in PROCFILE.items()}
-    assert called == {
+def test_the_procfile_has_one_worker_for_all_or_a_worker_beside_the_web(said: Path) -> None:
+    called = {name: _run(line, said) for name, line in PROCFILE.items()}
+    assert called["live"] == ["migrate_schema.py", "run.py live --force --with-health"]
+    assert {name: lines[0] for name, lines in called.items() if name != "live"} == {
         "release": "migrate_schema.py",
+        "worker": "run.py live --force",
         "web": "-m health",
-        **{name: f"-m {name}" for name in ("market_data", "strategy", "risk", "execution")},
     }
 
 
@@ -132,9 +133,8 @@ def test_the_platform_gives_the_port(said: Path) -> None:
     assert "CAUSEWAY_HEALTH__PORT=8080" in _run(PROCFILE["web"], said)
 
 
-@pytest.mark.parametrize("name", [name for name in PROCFILE if name != "release"])
-def test_what_the_procfile_sets_are_settings(name: str, said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, *variables = _run(PROCFILE[name], said)
+def test_what_the_procfile_sets_are_settings(said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, *variables = _run(PROCFILE["web"], said)
     settings = settings_of(dict(line.split("=", 1) for line in variables), monkeypatch)
     assert settings.runtime.http_port == 0, "several workers may share one machine"
 
