@@ -8,7 +8,7 @@ from uuid import NAMESPACE_OID, uuid5
 from bus_schemas.events import Millis
 from execution.simulator.orders import SimFill, SimOrder
 
-KEPT = 50_000
+KEPT = 20_000
 """Ended orders, and fills, that are remembered. The oldest are forgotten first; a live one never is.
 Client ids of forgotten orders are free again."""
 
