@@ -7,6 +7,7 @@ unified orders lose facts that an order's fate hangs on.
 from __future__ import annotations
 
 import contextlib
+import logging
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -72,6 +73,7 @@ class CcxtVenue(Venue):
         self._clock = VenueClock(settings.clock_rate)
         self._client = make_client(settings, self._clock, keys=True)
         self._client.on_rest_response = self._on_response
+        logging.getLogger("ccxt").setLevel(logging.INFO)  # at DEBUG it writes keys and signatures
         self._secrets = [
             value.get_secret_value()
             for value in (settings.api_key, settings.api_secret, settings.password)
@@ -183,9 +185,10 @@ class CcxtVenue(Venue):
         told = self.told_time(answer)
         if told is None or not reply.status:
             return
-        since_written = (self._clock.mark() - reply.asked) * 1000 * self._settings.clock_rate
-        if not told - 1 <= self._clock.now() <= told + since_written + 1:
-            self._clock.set(told, reply.asked, reply.answered)
+        at, rate = self._clock.mark(), 1000 * self._settings.clock_rate
+        least, most = told + (at - reply.answered) * rate, told + 1 + (at - reply.asked) * rate
+        if not least - 1 <= self._clock.now() <= most + 1:
+            self._clock.set(min(max(self._clock.now(), least), most), at, at)
 
     def _clean(self, failed: VenueFault) -> VenueFault:
         """Without key and secret, should a venue have repeated them."""

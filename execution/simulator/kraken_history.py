@@ -24,7 +24,8 @@ from execution.simulator.orders import (
 )
 from execution.simulator.protocol import Operation, Route
 
-_KEPT = 100_000
+_KEPT = 10_000
+"""Events of each kind. The oldest are forgotten first."""
 _PAGE = 100
 _LOG_PAGE = 500
 _ORDERS, _TRIGGERS, _EXECUTIONS = "orders", "triggers", "executions"

@@ -21,6 +21,7 @@ RESOLUTIONS = ("1m", "5m", "15m", "30m", "1h", "4h", "12h", "1d", "1w")
 _PRICES = {"trade": "last", "mark": "mark", "spot": "index"}
 _CANDLES = 2000
 _RATES = 1000
+_MINUTE = 60_000
 _FEE_UID = "7fc4d7c0-464f-4029-a9bb-55856d0c5247"
 
 
@@ -33,6 +34,7 @@ class PublicDesk:
         self._desk = desk
         self._rates: dict[str, deque[tuple[Millis, Quote]]] = {}
         self._next: dict[str, Quote] = {}
+        self._days: dict[str, tuple[int, SimBar]] = {}
         self.stop = exchange.subscribe(self._hear)
 
     def routes(self) -> list[Route]:
@@ -84,9 +86,7 @@ class PublicDesk:
         row: Words = {"symbol": listing.name, "tag": "perpetual", "pair": pair(listing), "suspended": True}
         if quote is None:
             return row
-        bars = self._exchange.candles(listing.symbol, "1h", limit=24)
-        volume = sum((bar.volume for bar in bars), ZERO)
-        opened = bars[0].open if bars else quote.last
+        day = self.day(listing, quote)
         return row | {
             "markPrice": quote.mark,
             "indexPrice": quote.index,
@@ -97,18 +97,31 @@ class PublicDesk:
             "bidSize": Decimal(1000),
             "ask": quote.last + listing.instrument.tick,
             "askSize": Decimal(1000),
-            "vol24h": volume,
-            "volumeQuote": volume * quote.last,
+            "vol24h": day.volume,
+            "volumeQuote": day.volume * quote.last,
             "openInterest": Decimal(1000),
-            "open24h": opened,
-            "high24h": max((bar.high for bar in bars), default=quote.last),
-            "low24h": min((bar.low for bar in bars), default=quote.last),
-            "change24h": change(quote.last, opened),
+            "open24h": day.open,
+            "high24h": max(day.high, quote.last),
+            "low24h": min(day.low, quote.last),
+            "change24h": change(quote.last, day.open),
             "fundingRate": quote.funding_rate * quote.mark,
             "fundingRatePrediction": quote.funding_rate * quote.mark,
             "suspended": False,
             "postOnly": False,
         }
+
+    def day(self, listing: Listing, quote: Quote) -> SimBar:
+        """The last 24 hours as one candle, not older than a minute."""
+        known = self._days.get(listing.symbol)
+        if known is None or known[0] != quote.time // _MINUTE:
+            bars = self._exchange.candles(listing.symbol, "1h", limit=24)
+            volume = sum((bar.volume for bar in bars), ZERO)
+            high = max((bar.high for bar in bars), default=quote.last)
+            low = min((bar.low for bar in bars), default=quote.last)
+            opened = bars[0].open if bars else quote.last
+            known = (quote.time // _MINUTE, SimBar(quote.time, opened, high, low, quote.last, volume))
+            self._days[listing.symbol] = known
+        return known[1]
 
     def _instruments(self, _: Params) -> Words:
         rows = [self._instrument(listing) for listing in self._exchange.listings.values()]

@@ -259,8 +259,7 @@ class Feeds:
         }
 
     def _ticker(self, listing: Listing, quote: Quote) -> Words:
-        day = self._exchange.candles(listing.symbol, "1h", limit=24)
-        volume = sum((bar.volume for bar in day), ZERO)
+        day = self._public.day(listing, quote)
         return {
             "time": quote.time,
             "product_id": listing.name,
@@ -269,13 +268,13 @@ class Feeds:
             "ask": quote.last + listing.instrument.tick,
             "bid_size": Decimal(1000),
             "ask_size": Decimal(1000),
-            "volume": volume,
-            "volumeQuote": volume * quote.last,
+            "volume": day.volume,
+            "volumeQuote": day.volume * quote.last,
             "dtm": 0,
             "leverage": f"{self._exchange.rules.max_leverage}x",
             "index": quote.index,
             "last": quote.last,
-            "change": change(quote.last, day[0].open) if day else ZERO,
+            "change": change(quote.last, day.open),
             "suspended": False,
             "tag": "perpetual",
             "pair": pair(listing),

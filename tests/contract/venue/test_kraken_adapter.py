@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
 from itertools import count
@@ -169,6 +170,16 @@ def test_a_wrong_secret_is_denied_without_a_word_of_it(stage: Stage) -> None:
         assert stage.venue.keys(NAME)[0] not in repr(failed)
         assert failed.__context__ is None
     assert stage.control.orders(NAME) == {}
+
+
+def test_nothing_secret_is_logged_at_debug(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    key, secret = stage.venue.keys(NAME)
+    with caplog.at_level(logging.DEBUG):
+        stage.place(order())
+        stage.fails(stage.adapter.place(order(price="50000.5"), 5000))
+    assert key not in caplog.text
+    assert secret not in caplog.text
+    assert "Authent" not in caplog.text
 
 
 def test_missing_keys_are_denied(stage: Stage) -> None:

@@ -431,8 +431,10 @@ def test_ccxt_watches_orders_trades_and_prices(venue: RunningVenue, trade: Trade
                 client_id = fresh()
                 sent = await asyncio.to_thread(buy, trade, cliOrdId=client_id, limitPrice=59_000)
                 assert (await orders)[0]["id"] == sent["order_id"]
+                fills = asyncio.create_task(client.watch_my_trades())  # hears only what comes from here on
+                await asyncio.sleep(0)
                 await asyncio.to_thread(venue.control.price, "BTCUSDT", 58_000)
-                (fill,) = await client.watch_my_trades()
+                (fill,) = await fills
                 assert (fill["info"]["cli_ord_id"], fill["price"]) == (client_id, 59_000)
         finally:
             await client.close()
