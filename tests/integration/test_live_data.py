@@ -178,7 +178,7 @@ def test_faults_of_the_venue_and_a_lost_bus_lose_and_repeat_nothing(
             {"kind": "status", "operation": "tickers", "every": 5, "status": 500, "times": 4},
             {"kind": "ws_cut", "nth": 30, "times": 1},
         )
-        run.until(lambda: sum(venue.control.fired()) >= 8 and run.live(20))
+        run.until(lambda: sum(venue.control.fired()) >= 6 and run.live(20))
         run.bus.reset()
         run.work.forget()
         reconnects = run.reconnects()
