@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bus_schemas.venues import consent
 from tests.unit.deploy.deployed import (
     DEPLOY,
     SERVICES,
@@ -24,6 +25,9 @@ KUSTOMIZATION = load(DEPLOY / "kustomization.yaml")
 SECRETS = {
     doc["metadata"]["name"]: doc["stringData"] for doc in load_all(DEPLOY / "kubernetes/secret.example.yaml")
 }
+LIVE_SECRETS = {
+    doc["metadata"]["name"]: doc["stringData"] for doc in load_all(DEPLOY / "live/secret.example.yaml")
+}
 SETTINGS = dotenv((DEPLOY / "kubernetes" / "settings.env").read_text())
 DEPLOYMENTS = of_kind("Deployment")
 PODS = {name: doc["spec"]["template"] for name, doc in (DEPLOYMENTS | of_kind("StatefulSet")).items()}
@@ -33,12 +37,14 @@ def _containers(pod: Json) -> list[Json]:
     return [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
 
 
-def _environment(container: Json) -> dict[str, str]:
-    """What the kubelet would set, secrets by their examples."""
+def _environment(container: Json, live: bool = False) -> dict[str, str]:
+    """What the kubelet would set, secrets by their examples; `live`: with the venue's."""
     found: dict[str, str] = {}
     for source in container.get("envFrom", ()):
         found |= SETTINGS if "configMapRef" in source else SECRETS[source["secretRef"]["name"]]
     for entry in container.get("env", ()):
+        if entry.get("valueFrom", {}).get("secretKeyRef", {}).get("optional") and not live:
+            continue
         value = entry["value"] if "value" in entry else _referred(entry["valueFrom"])
         for name, known in found.items():
             value = value.replace(f"$({name})", known)
@@ -54,7 +60,8 @@ def _referred(source: Json) -> str:
         assert source["configMapKeyRef"]["name"] == "settings"
         return SETTINGS[source["configMapKeyRef"]["key"]]
     reference = source["secretKeyRef"]
-    value: str = SECRETS[reference["name"]][reference["key"]]
+    secrets = LIVE_SECRETS if reference.get("optional") else SECRETS
+    value: str = secrets[reference["name"]][reference["key"]]
     return value
 
 
@@ -105,10 +112,38 @@ def test_each_service_gets_its_own_password_alone(name: str) -> None:
         entry["valueFrom"]["secretKeyRef"]["key"]
         for entry in container["env"]
         if "secretKeyRef" in entry.get("valueFrom", {})
+        and not entry["valueFrom"]["secretKeyRef"].get("optional")
     ]
     wanted = [f"CAUSEWAY_PASSWORD_{SERVICES[name].upper()}"]
     assert keys == wanted + (["DATABASE_URL"] if name == "health" else [])
     assert all("secretRef" not in source for source in container["envFrom"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_live_venue_has_its_keys_and_consent_in_execution_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (DEPLOY / "kubernetes" / "settings.env").read_text()
+    told = dotenv(
+        "\n".join(line.removeprefix("#") for line in text.splitlines() if line.startswith("#CAUSEWAY"))
+    )
+    (container,) = PODS[name]["spec"]["containers"]
+    environment = _environment(container, live=True) | told
+    settings = settings_of(environment, monkeypatch)
+    assert (settings.venue.name, settings.bus.namespace) == ("krakenfutures", "live-krakenfutures")
+    assert settings.market_data.source == "venue"
+    if name == "execution":
+        consent.require(settings.venue, environment)
+    else:
+        assert settings.venue.api_key is None
+        assert "CONFIRM_LIVE" not in environment
+
+
+def test_a_live_venue_is_reached_by_those_that_speak_with_it() -> None:
+    policies = load_all(DEPLOY / "live" / "network.yaml")
+    reached = {policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for policy in policies}
+    assert reached == {"execution", "market-data"}
+    assert all(policy["spec"]["policyTypes"] == ["Egress"] for policy in policies)
 
 
 @pytest.mark.parametrize("name", PODS)
