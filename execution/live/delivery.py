@@ -20,13 +20,14 @@ from bus_schemas.events import (
     CancelOrder,
     CancelRejected,
     Millis,
+    OrderKind,
     OrderRejected,
     PlaceOrder,
     VenueRefusal,
 )
 from bus_schemas.settings import VenueSettings
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
-from execution.live.port import OrderRef, Standing, Venue, VenueOrder
+from execution.live.port import OrderRef, Standing, Venue, VenueFill, VenueOrder
 from execution.live.records import Command, Held
 from execution.live.register import Register
 
@@ -105,9 +106,25 @@ class Delivery:
         if order.filled > held.filled or (again and order.filled):
             self._register.learn_names(held.client_id, order)
             since = max(0, held.ref.sent - self._settings.lag_ms)
-            fills = await self._venue.fills(held.symbol, since)
+            fills = await self.fills(held.symbol, since)
             bodies += self._register.traded(fills, self._venue.now(), held.client_id if again else "")
         return bodies + self._register.learn(held.client_id, order, self._venue.now(), again)
+
+    async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
+        """The symbol's fills, with every name known by which they may tell their order: the fill of a
+        triggered stop can come before the venue has told under which id it trades.
+
+        Raises:
+            VenueFault: the venue does not answer.
+        """
+        fills = await self._venue.fills(symbol, since)
+        if self._register.ownerless(fills):
+            for held in self._register.live(symbol):
+                if held.kind is OrderKind.STOP and not held.successor:
+                    order = await self._venue.look_up(held.ref)
+                    if order is not None:
+                        self._register.learn_names(held.client_id, order)
+        return fills
 
     async def _place(self, order: PlaceOrder, doubt_until: Millis) -> list[Body]:
         doubt = bool(doubt_until)

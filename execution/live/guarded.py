@@ -88,7 +88,8 @@ class Guarded(Venue):
         return await self._call("place", group, lambda: self._inner.place(order, valid_ms))
 
     async def amend(self, ref: OrderRef, quantity: Decimal) -> None:
-        await self._call("amend", ENTRIES, lambda: self._inner.amend(ref, quantity))
+        # urgent: a cancellation of the same order would wait behind it
+        await self._call("amend", ENTRIES, lambda: self._inner.amend(ref, quantity), urgent=True)
 
     async def cancel(self, ref: OrderRef) -> None:
         await self._call("cancel", PROTECTION, lambda: self._inner.cancel(ref))

@@ -157,7 +157,7 @@ class Hearing:
 
     async def _fills(self, symbol: str) -> bool:
         asked = self._venue.now()
-        fills = await self._venue.fills(symbol, self._register.read_from(symbol, self._overlap, asked))
+        fills = await self._delivery.fills(symbol, self._register.read_from(symbol, self._overlap, asked))
         bodies = self._register.traded(fills, self._venue.now())
         self._register.was_read(symbol, asked)
         self._desk.tell(bodies)

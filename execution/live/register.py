@@ -185,6 +185,13 @@ class Register:
             held.missing = held.missing or time
         return OrderNotFound(time=time, client_id=client_id, symbol=symbol)
 
+    def ownerless(self, fills: Iterable[VenueFill]) -> bool:
+        """Whether one of the fills is of no order that we know by the ids that it carries."""
+        return any(self._owner(fill) not in self._orders for fill in fills)
+
+    def _owner(self, fill: VenueFill) -> str:
+        return fill.client_id if is_ours(fill.client_id) else self._by_venue.get(fill.venue_id, "")
+
     def traded(self, fills: Iterable[VenueFill], time: Millis, again: str = "") -> list[Body]:
         """Fills, in any order and as often as the venue likes to tell them.
 
@@ -197,7 +204,7 @@ class Register:
         return out
 
     def _fill(self, fill: VenueFill, time: Millis, again: str) -> list[Body]:
-        client_id = fill.client_id if is_ours(fill.client_id) else self._by_venue.get(fill.venue_id, "")
+        client_id = self._owner(fill)
         if client_id not in self._orders:
             return self._strange(client_id, fill, time)
         held = self._orders.edit(client_id)
