@@ -201,7 +201,9 @@ def market_messages(
             marked[stream] = quote.time
             yield stream, _mark(event, listing, clock.now()), "ticker"
     if f"{name}@aggTrade" in wanted and quote.volume:
-        yield f"{name}@aggTrade", _trade(event, listing, clock.now()), "trade"
+        yield f"{name}@aggTrade", _trade(event, listing, clock.now(), "aggTrade"), "trade"
+    if f"{name}@trade" in wanted and quote.volume:
+        yield f"{name}@trade", _trade(event, listing, clock.now(), "trade"), "trade"
     if f"{name}@bookTicker" in wanted:
         yield f"{name}@bookTicker", _book(event, listing, clock.now()), "ticker"
     for kind in ("ticker", "miniTicker"):
@@ -247,20 +249,20 @@ def _mark(event: Ticked, listing: Listing, now: Millis) -> Message:
     }
 
 
-def _trade(event: Ticked, listing: Listing, now: Millis) -> Message:
+def _trade(event: Ticked, listing: Listing, now: Millis, kind: str) -> Message:
     quote = event.quote
-    return {
-        "e": "aggTrade",
+    body = {
+        "e": kind,
         "E": now,
-        "a": quote.time,
         "s": listing.name,
         "p": text(quote.last),
         "q": text(quote.volume),
-        "f": quote.time,
-        "l": quote.time,
         "T": quote.time,
         "m": quote.trade_side is Side.SHORT,
     }
+    if kind == "trade":
+        return body | {"t": quote.time, "X": "MARKET"}
+    return body | {"a": quote.time, "f": quote.time, "l": quote.time}
 
 
 def _book(event: Ticked, listing: Listing, now: Millis) -> Message:

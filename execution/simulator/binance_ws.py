@@ -225,6 +225,8 @@ class Streams:
             ):
                 self._push(stream, message, topic)
             return
+        if not any(self._key in connection.streams for connection in self._connections):
+            return
         for message in self._user.messages(event):
             self._push(self._key, message, user_topic(message))
 

@@ -87,6 +87,21 @@ def test_hedge_mode_is_refused_in_words(stage: Stage) -> None:
     stage.run(attempt())
 
 
+def test_the_sandbox_is_demo_trading(stage: Stage) -> None:
+    adapter = stage.another(rest_url="", sandbox=True)
+    urls = adapter._client.urls["api"]
+    assert urls["fapiPrivate"] == "https://demo-fapi.binance.com/fapi/v1"
+    assert "demo-fapi" in adapter._client.sign("order", ["fapiPrivate"], "POST", {})["url"]
+
+
+def test_rights_are_unknown_where_the_host_does_not_serve_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(stage.adapter._client.urls["api"], "sapi", f"{stage.server.rest_url}/nowhere")
+    rights = stage.run(stage.adapter.rights())
+    assert (rights.trade, rights.withdraw) == (None, None)
+
+
 def test_a_wrong_secret_is_denied_and_not_repeated(stage: Stage) -> None:
     adapter = stage.another(api_secret="very-wrong-secret")
 

@@ -1,0 +1,178 @@
+"""Websockets of the simulated Binance, read as they come over the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.support.venue import RunningVenue, simulated_here
+
+NAME = "binanceusdm"
+MINUTE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningVenue]:
+    with simulated_here() as venue:
+        yield venue
+
+
+@pytest.fixture
+def venue(server: RunningVenue) -> RunningVenue:
+    server.control.reset()
+    server.control.price("BTCUSDT", 60_000)
+    return server
+
+
+class Wire:
+    """One websocket."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def next(self) -> Any:
+        return await self._socket.receive_json()
+
+    async def until(self, **fields: Any) -> Any:
+        """The next message with these fields."""
+        while True:
+            said = await self.next()
+            if all(said.get(name) == value for name, value in fields.items()):
+                return said
+
+    async def ask(self, method: str, *streams: str) -> Any:
+        await self._socket.send_json({"method": method, "params": list(streams), "id": 7})
+        return await self.until(id=7)
+
+    async def closed(self) -> bool:
+        return (await self._socket.receive()).type is not aiohttp.WSMsgType.TEXT
+
+
+@asynccontextmanager
+async def _wire(venue: RunningVenue, path: str) -> AsyncIterator[Wire]:
+    async with (
+        asyncio.timeout(15),
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{venue.ws_url}{path}") as socket,
+    ):
+        yield Wire(socket)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+async def _do(act: Any, *args: Any, **options: Any) -> Any:
+    """One of the levers, which wait for their answer."""
+    return await asyncio.to_thread(act, *args, **options)
+
+
+def _listen_key(venue: RunningVenue, method: str = "POST") -> str:
+    request = urllib.request.Request(
+        f"{venue.rest_url}/fapi/v1/listenKey", method=method, headers={"X-MBX-APIKEY": venue.keys(NAME)[0]}
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return str(msgspec.json.decode(answer.read()).get("listenKey", ""))
+
+
+def test_a_candle_says_when_it_is_closed(venue: RunningVenue) -> None:
+    async def go() -> None:
+        async with _wire(venue, "/market/stream?streams=btcusdt@kline_1m") as wire:
+            await _do(venue.control.price, "BTCUSDT", 60_050)
+            forming = await wire.until(stream="btcusdt@kline_1m")
+            await _do(venue.control.clock, advance_ms=MINUTE_MS)
+            await _do(venue.control.price, "BTCUSDT", 60_070)
+            said = forming
+            while not said["data"]["k"]["x"]:
+                assert said["data"]["k"]["t"] == forming["data"]["k"]["t"]
+                said = await wire.next()
+            closed = said["data"]["k"]
+            assert (closed["t"], closed["c"]) == (forming["data"]["k"]["t"], "60050")
+            assert closed["T"] - closed["t"] == MINUTE_MS - 1
+            later = (await wire.next())["data"]["k"]
+            assert (later["t"] > closed["t"], later["x"]) == (True, False)
+
+    _run(go())
+
+
+def test_streams_are_subscribed_listed_and_left(venue: RunningVenue) -> None:
+    async def go() -> None:
+        async with _wire(venue, "/ws") as wire:
+            assert await wire.ask("SUBSCRIBE", "btcusdt@bookTicker", "btcusdt@markPrice@1s") == {
+                "result": None,
+                "id": 7,
+            }
+            listed = await wire.ask("LIST_SUBSCRIPTIONS")
+            assert listed["result"] == ["btcusdt@bookTicker", "btcusdt@markPrice@1s"]
+            await _do(venue.control.price, "BTCUSDT", 60_100, mark=60_090)
+            assert (await wire.until(e="markPriceUpdate"))["p"] == "60090"
+            assert (await wire.until(e="bookTicker"))["a"] == "60100"
+            await wire.ask("UNSUBSCRIBE", "btcusdt@bookTicker")
+            assert (await wire.ask("LIST_SUBSCRIPTIONS"))["result"] == ["btcusdt@markPrice@1s"]
+            assert (await wire.ask("SUBSCRIBE", "nope@kline_1m"))["error"]["code"] == 2
+            assert (await wire.ask("SUBSCRIBE", "btcusdt@kline_7m"))["error"]["code"] == 2
+            assert (await wire.ask("SING"))["error"]["code"] == 2
+
+    _run(go())
+
+
+def test_the_user_stream_tells_a_stops_whole_life(venue: RunningVenue) -> None:
+    async def go() -> None:
+        key = await _do(_listen_key, venue)
+        async with _wire(venue, f"/private/ws?listenKey={key}") as wire:
+            order = {"symbol": "BTCUSDT", "quantity": "0.01"}
+            await _do(venue.control.order, NAME, **order, side="long", kind="market", client_id="in")
+            assert (await wire.until(e="ORDER_TRADE_UPDATE"))["o"]["x"] == "NEW"
+            traded = await wire.until(e="ORDER_TRADE_UPDATE")
+            assert (traded["o"]["x"], traded["o"]["X"], traded["o"]["n"]) == ("TRADE", "FILLED", "0.30003")
+            moved = await wire.until(e="ACCOUNT_UPDATE")
+            assert (moved["a"]["m"], moved["a"]["P"][0]["pa"]) == ("ORDER", "0.01")
+            stop = order | {"side": "short", "kind": "stop", "trigger": "59000", "reduce_only": True}
+            await _do(venue.control.order, NAME, **stop, client_id="guard")
+            life = [await wire.until(e="ALGO_UPDATE")]
+            await _do(venue.control.price, "BTCUSDT", 58_900)
+            while life[-1]["o"]["X"] != "FINISHED":
+                life.append(await wire.until(e="ALGO_UPDATE"))
+            assert [said["o"]["X"] for said in life] == ["NEW", "TRIGGERING", "TRIGGERED", "FINISHED"]
+            assert {said["o"]["caid"] for said in life} == {"guard"}
+            assert (life[-1]["o"]["aq"], life[-1]["o"]["ai"] != str(life[-1]["o"]["aid"])) == ("0.01", True)
+
+    _run(go())
+
+
+def test_funding_is_told(venue: RunningVenue) -> None:
+    async def go() -> None:
+        key = await _do(_listen_key, venue)
+        async with _wire(venue, f"/ws/{key}") as wire:
+            order = {"symbol": "BTCUSDT", "quantity": "0.01", "side": "long", "kind": "market"}
+            await _do(venue.control.order, NAME, **order)
+            await _do(venue.control.funding, "BTCUSDT", "0.0001")
+            said = await wire.until(e="ACCOUNT_UPDATE")
+            while said["a"]["m"] != "FUNDING_FEE":
+                said = await wire.until(e="ACCOUNT_UPDATE")
+            assert said["a"]["B"][0]["bc"] == "-0.06"
+
+    _run(go())
+
+
+def test_a_listen_key_ends_and_an_unknown_one_is_refused(venue: RunningVenue) -> None:
+    async def go() -> None:
+        key = await _do(_listen_key, venue)
+        assert await _do(_listen_key, venue) == key
+        async with _wire(venue, f"/private/ws?listenKey={key}") as wire:
+            await _do(_listen_key, venue, "DELETE")
+            assert (await wire.next())["e"] == "listenKeyExpired"
+        async with _wire(venue, "/private/ws?listenKey=unknown") as wire:
+            assert (await wire.next())["error"]["code"] == -1125
+            assert await wire.closed()
+        async with _wire(venue, "/private/stream") as wire:
+            assert (await wire.ask("SUBSCRIBE", "unknown"))["error"]["code"] == -1125
+
+    _run(go())
