@@ -5,10 +5,10 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed-dev
 KILLS ?= 12
 
-.PHONY: help venv run test check bench chaos lock clean
+.PHONY: help venv run test check bench chaos chaos-live lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 venv: $(STAMP)  ## create .venv with everything pinned
 
@@ -37,6 +37,9 @@ bench: venv  ## speed, beside its limits, as ratios
 
 chaos: venv  ## kill and freeze processes in the middle of a run: make chaos KILLS=200
 	$(PY) -m tests.chaos --kills $(KILLS)
+
+chaos-live: venv  ## kill execution and the venue edge at every moment of a trade, with every fault of a venue
+	$(PY) -m tests.chaos_live --full --jobs 4
 
 COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url
 
