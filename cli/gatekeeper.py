@@ -67,7 +67,7 @@ def looks(settings: Settings, force: bool) -> Iterator[Gate]:
     venue = settings.venue
     own, told = _of_the_key(venue, settings)
     yield from own
-    yield gates.consent(venue, os.environ, sys.stdin.isatty())
+    yield gates.consent(venue, os.environ, at_terminal())
     yield gates.record(settings, records.longest(settings.gates.records, settings), force)
     yield from _of_the_venue(venue, told)
     yield from _bus(settings)
@@ -163,6 +163,11 @@ def _schema(health: HealthSettings) -> Iterator[Gate]:
             engine.dispose()
     except CausewayError as error:
         yield Gate("wrong", str(error), "see whether the database is up", error.exit_code)
+
+
+def at_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
 
 
 def ask_person(venue: VenueSettings) -> dict[str, str]:

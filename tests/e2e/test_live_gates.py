@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ import migrate_schema
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.settings import VenueSettings, load
 from bus_schemas.timeframes import DAY
-from cli import folder, records
+from cli import folder, gatekeeper, records
 from cli.account_lease import Holder, account_key
 from cli.fingerprint import configuration
 from cli.records import Record
@@ -73,9 +74,9 @@ def base(
     venue.control.clock(skew_ms=0)
 
 
-def live(server: EmbeddedServer, env: dict[str, str], *more: str) -> tuple[int, str]:
+def live(server: EmbeddedServer, env: dict[str, str], *more: str, answer: str = "") -> tuple[int, str]:
     """`run.py live` that a gate refuses: exit code, and what was said. Nothing is left on the server."""
-    code, out, err = invoke("live", "--redis", server.url, *more, env=env)
+    code, out, err = invoke("live", "--redis", server.url, *more, env=env, stdin=f"{answer}\n")
     with redis.Redis.from_url(server.url) as client:
         assert not list(client.scan_iter("cw:*")), "nothing may have started"
         assert not [key for key in client.scan_iter("causeway:account:*") if key != b"causeway:account:kept"]
@@ -278,9 +279,40 @@ def test_execution_started_by_hand_asks_for_itself(world: World, base: dict[str,
     assert "ENVIRONMENT=prod and CONFIRM_LIVE=YES" in run.said
 
 
-def start(world: World, where: Path, arguments: str, env: dict[str, str]) -> Running:
+class Terminal:
+    """A terminal for a command's standard input."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = pty.openpty()
+        self.path = os.ttyname(self._theirs)
+
+    def type(self, line: str) -> None:
+        os.write(self._ours, f"{line}\n".encode())
+
+    def close(self) -> None:
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+@pytest.fixture(scope="module")
+def terminal() -> Iterator[Terminal]:
+    own = Terminal()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def real(base: dict[str, str]) -> Iterator[dict[str, str]]:
+    """As `base`, at a venue that is not taken for practice."""
+    with simulated_here(host="0.0.0.0") as venue:
+        yield base | venue.environment("binanceusdm")
+
+
+def start(
+    world: World, where: Path, arguments: str, env: dict[str, str], stdin: str = "/dev/null"
+) -> Running:
     where.mkdir(exist_ok=True)
-    line = f"cd {where} && exec {sys.executable} {ROOT / 'run.py'} live {arguments}"
+    line = f"cd {where} && exec {sys.executable} {ROOT / 'run.py'} live {arguments} < {stdin}"
     return Running(["sh", "-c", line], world, env)
 
 
@@ -290,26 +322,48 @@ def get(port: int, path: str) -> str:
     return text
 
 
-def test_a_live_run(world: World, base: dict[str, str]) -> None:
+def await_words(run: Running, words: str) -> None:
+    eventually(lambda: words in run.said or run.process.poll() is not None, 40, words)
+    assert run.process.poll() is None, run.said
+
+
+QUESTION = "Type the venue's name to go on"
+
+
+def test_a_person_says_no(
+    server: EmbeddedServer, real: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gatekeeper, "at_terminal", lambda: True)
+    for answer in ("yes", "", "BINANCEUSDM"):
+        code, err = live(server, real, "--force", answer=answer)
+        assert (code, QUESTION in err, "you did not agree" in err) == (12, True, True)
+
+
+def test_a_live_run(world: World, real: dict[str, str], terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     where = world.path / "desk"
-    run = start(world, where, "--force --with-health", base | {"PORT": str(port)})
-    eventually(lambda: "ready: every service works" in run.said or run.process.poll() is not None, 40)
-    assert run.process.poll() is None, run.said
+    run = start(world, where, "--force --with-health", real | {"PORT": str(port)}, terminal.path)
+    await_words(run, QUESTION)
+    terminal.type("binanceusdm")
+    await_words(run, "ready: every service works")  # execution, too, which asks for consent by itself
 
-    second = start(world, where, "--force", base)
+    second = start(world, where, "--force", real)
     assert second.wait() == 17
     assert f"is held by process {run.process.pid} on {socket.gethostname()}" in second.said
 
-    _only_execution_has_the_keys(world, base)
+    _only_execution_has_the_keys(world, real)
     assert "Causeway" in get(port, "/")
     assert msgspec.json.decode(get(port, "/health"))
-    assert msgspec.json.decode(get(port, "/api/metrics"))["namespace"] == "live-binanceusdm-practice"
+    assert msgspec.json.decode(get(port, "/api/metrics"))["namespace"] == "live-binanceusdm"
     (note,) = folder.running()
-    assert (note.pid, note.namespace) == (run.process.pid, "live-binanceusdm-practice")
+    assert (note.pid, note.namespace) == (run.process.pid, "live-binanceusdm")
     code, out, _ = invoke("status", "--json")
-    assert (code, msgspec.json.decode(out)["namespace"]) == (0, "live-binanceusdm-practice")
+    assert (code, msgspec.json.decode(out)["namespace"]) == (0, "live-binanceusdm")
+    assert invoke("kill", "--reason", "drill")[0] == 0
+    await_words(run, "halted: *: operator (drill")
+    assert invoke("acknowledge")[0] == 0
+    await_words(run, "released: *: operator (drill")
 
     assert run.end(signal.SIGTERM) == 0
     assert "stopped by SIGTERM; orders and stops stay at binanceusdm" in run.said
@@ -318,12 +372,12 @@ def test_a_live_run(world: World, base: dict[str, str]) -> None:
     assert (where / "var/bus/appendonlydir").is_dir(), "the bus is kept for the next start"
     for path in (path for path in world.path.rglob("*") if path.is_file()):
         content = path.read_bytes()
-        assert base["CAUSEWAY_VENUE__API_KEY"].encode() not in content, path
-        assert base["CAUSEWAY_VENUE__API_SECRET"].encode() not in content, path
+        assert real["CAUSEWAY_VENUE__API_KEY"].encode() not in content, path
+        assert real["CAUSEWAY_VENUE__API_SECRET"].encode() not in content, path
 
 
-def _only_execution_has_the_keys(world: World, base: dict[str, str]) -> None:
-    secret = base["CAUSEWAY_VENUE__API_SECRET"].encode()
+def _only_execution_has_the_keys(world: World, real: dict[str, str]) -> None:
+    secret = real["CAUSEWAY_VENUE__API_SECRET"].encode()
     holders = set()
     for pid, title in world.processes().items():
         if "-m " in title and secret in Path(f"/proc/{pid}/environ").read_bytes():

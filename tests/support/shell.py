@@ -74,13 +74,15 @@ def config(path: Path, **sections: Mapping[str, Any]) -> Path:
     return path
 
 
-def invoke(*arguments: object, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+def invoke(
+    *arguments: object, env: Mapping[str, str] | None = None, stdin: str | None = None
+) -> tuple[int, str, str]:
     """A command in this process: exit code, standard output, standard error.
 
     An exception that is no exit would be a traceback, and fails here.
     """
     hidden = dict.fromkeys(set(os.environ) - set(child_environment(os.environ)))
-    result = CliRunner().invoke(app, [str(a) for a in arguments], env={**hidden, **(env or {})})
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin, env={**hidden, **(env or {})})
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.stdout, result.stderr
