@@ -20,8 +20,8 @@ from market_data.pace import speed_of
 from market_data.reader import read_bars, read_funding
 
 if TYPE_CHECKING:
-    from execution.simulator.market import Feed
     from execution.simulator.server import Simulator
+    from execution.simulator.tape import Feed
 
 PLAYED = 30 * DAY
 """What is played where no start is given, milliseconds from the end of the data; the rest is history."""
@@ -96,7 +96,7 @@ def feeds_of(data: Path, symbols: str | None = None) -> dict[str, Feed]:
         ConfigurationError: the folder has none of them, or not of all the symbols.
         DataError: a row is wrong.
     """
-    from execution.simulator.market import Feed
+    from execution.simulator.tape import Feed
 
     folder = Folder(data)
     found = {}

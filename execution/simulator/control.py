@@ -3,7 +3,7 @@
 | request | body | what it does |
 |---|---|---|
 | `GET /simulator` | | URLs, demo keys, clock rate, symbols |
-| `GET /simulator/state` | | every account's orders, fills, positions, cash; prices, clock, faults |
+| `GET /simulator/state` | query: `protocol`? | accounts: orders, fills, positions, cash; clock, faults |
 | `POST /simulator/price` | `symbol`, `last`, `mark`?, `index`? | moves the price; the files' prices wait |
 | `POST /simulator/release` | `symbol` | lets the files' prices go on |
 | `POST /simulator/funding` | `symbol`, `rate` | settles funding now |
@@ -110,13 +110,15 @@ class Control:
     async def _greet(self, _request: web.Request) -> Any:
         return self._simulator.greeting()
 
-    async def _state(self, _request: web.Request) -> Any:
+    async def _state(self, request: web.Request) -> Any:
         simulator = self._simulator
+        only = request.query.get("protocol")
+        shown = simulator.exchanges if only is None else {only: self._exchange(only)}
         clock = simulator.clock
         return {
             "time": clock.now(),
             "clock": {"true": clock.true(), "rate": clock.rate, "skew_ms": clock.now() - clock.true()},
-            "protocols": {name: account_state(each) for name, each in simulator.exchanges.items()},
+            "protocols": {name: account_state(each) for name, each in shown.items()},
             "sockets": sum(len(gate.open) for gate in simulator.gates),
             "faults": simulator.faults.report(),
         }

@@ -60,7 +60,10 @@ class Exchange(ExchangeView):
         Raises:
             SimRefusal: nothing happened.
         """
+        treatment, now = TREATMENT.get(), self.clock()
         instrument = self.listing(request.symbol).instrument
+        if treatment.refuse is not None:
+            raise SimRefusal(treatment.refuse, "by a fault")
         check_form(self.rules, instrument, request)
         conditional = self.rules.conditional_apart and request.kind is OrderKind.STOP
         store = self.store(conditional)
@@ -68,7 +71,6 @@ class Exchange(ExchangeView):
         quote = self.quote_of(request.symbol)
         check_prices(self.rules, instrument, request, quote)
         check_means(self.books, request, quote, conditional, self.account().available)
-        treatment, now = TREATMENT.get(), self.clock()
         order = SimOrder(
             order_id=(self._conditional_ids if conditional else self.ids).next(),
             client_id=request.client_id,

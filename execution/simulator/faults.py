@@ -16,9 +16,10 @@
 | `lost_reply` | executed, connection cut before the answer | |
 | `lost_request` | connection cut, nothing executed | |
 | `status` | a server error | `status` (503), `executed` (false) |
-| `rate_limit` | the venue's "too many requests" | `retry_after_s` (no header) |
+| `rate_limit` | the venue's "too many requests" | `retry_after_s` (no header), `status` (the venue's own) |
 | `maintenance` | the venue's "in maintenance" | `status` (503) |
 | `slow` | the request waits | `delay_s` (1), `executed` (false: waits before it is executed) |
+| `refuse` | the venue refuses the order | `code` (margin): one of `orders.Code` |
 | `partial_fills` | a limit order fills in parts, one a tick | `pieces` (3) |
 | `fill_before_ack` | filled and told by websocket, then answered | `delay_s` (1) |
 | `not_found` | queries do not show the new order at first | `for_ms` (1000, the venue's time) |
@@ -45,6 +46,7 @@ from typing import Any
 import msgspec
 
 from bus_schemas.errors import ConfigurationError
+from execution.simulator.orders import Code
 from execution.simulator.protocol import Operation
 
 
@@ -57,6 +59,7 @@ class FaultKind(StrEnum):
     RATE_LIMIT = "rate_limit"
     MAINTENANCE = "maintenance"
     SLOW = "slow"
+    REFUSE = "refuse"
     PARTIAL_FILLS = "partial_fills"
     FILL_BEFORE_ACK = "fill_before_ack"
     NOT_FOUND = "not_found"
@@ -83,10 +86,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     times: int | None = None
     from_s: float = 0.0
     until_s: float | None = None
-    status: int = 503
+    status: int | None = None
     executed: bool = False
     retry_after_s: float | None = None
     delay_s: float = 1.0
+    code: Code = Code.MARGIN
     pieces: int = 3
     for_ms: int = 1000
     for_s: float | None = None
@@ -109,9 +113,10 @@ _KEYS: dict[FaultKind, set[str]] = {
     FaultKind.LOST_REPLY: _REST,
     FaultKind.LOST_REQUEST: _REST,
     FaultKind.STATUS: _REST | {"status", "executed"},
-    FaultKind.RATE_LIMIT: _REST | {"retry_after_s"},
+    FaultKind.RATE_LIMIT: _REST | {"retry_after_s", "status"},
     FaultKind.MAINTENANCE: _REST | {"status"},
     FaultKind.SLOW: _REST | {"delay_s", "executed"},
+    FaultKind.REFUSE: _PLACING | {"code"},
     FaultKind.PARTIAL_FILLS: _PLACING | {"pieces"},
     FaultKind.FILL_BEFORE_ACK: _PLACING | {"delay_s"},
     FaultKind.NOT_FOUND: _PLACING | {"for_ms"},
@@ -176,7 +181,7 @@ def _faults_of(rule: Rule, given: set[str]) -> list[str]:
             found.append(f"{name} must not be below 0")
     if rule.probability is not None and not 0 <= rule.probability <= 1:
         found.append("probability must be from 0 to 1")
-    if not 400 <= rule.status <= 599:
+    if rule.status is not None and not 400 <= rule.status <= 599:
         found.append("status must be from 400 to 599")
     if rule.operation != "*" and not any(fnmatchcase(each.value, rule.operation) for each in Operation):
         found.append(f"there is no operation {rule.operation!r}")

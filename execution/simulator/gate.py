@@ -16,6 +16,7 @@ from execution.simulator.protocol import Handler, Route, SocketHandler, VenuePro
 BACKLOG = 10_000
 """Messages that may wait for a client that does not read; it is cut off beyond."""
 
+_BROKEN = 503
 _REORDER_S = 1.0
 """How long a message waits for the one that is to come before it."""
 
@@ -56,7 +57,7 @@ class RestGate:
             if rule.kind is FaultKind.LOST_REPLY:
                 return _cut(request)
             if rule.kind is FaultKind.STATUS:
-                return self._protocol.unavailable(route.operation, rule.status, False)
+                return self._protocol.unavailable(route.operation, rule.status or _BROKEN, False)
         return response
 
     def _instead(self, request: web.Request, route: Route, rule: Rule) -> web.StreamResponse | None:
@@ -64,11 +65,14 @@ class RestGate:
         if rule.kind is FaultKind.LOST_REQUEST:
             return _cut(request)
         if rule.kind is FaultKind.STATUS and not rule.executed:
-            return self._protocol.unavailable(route.operation, rule.status, False)
+            return self._protocol.unavailable(route.operation, rule.status or _BROKEN, False)
         if rule.kind is FaultKind.MAINTENANCE:
-            return self._protocol.unavailable(route.operation, rule.status, True)
+            return self._protocol.unavailable(route.operation, rule.status or _BROKEN, True)
         if rule.kind is FaultKind.RATE_LIMIT:
-            return self._protocol.limited(route.operation, rule.retry_after_s)
+            answer = self._protocol.limited(route.operation, rule.retry_after_s)
+            if rule.status is not None:
+                answer.set_status(rule.status)
+            return answer
         return None
 
 
@@ -79,6 +83,8 @@ def _treatment(fired: list[Rule]) -> Treatment:
             treatment = treatment._replace(hide_ms=rule.for_ms)
         elif rule.kind is FaultKind.PARTIAL_FILLS:
             treatment = treatment._replace(pieces=rule.pieces)
+        elif rule.kind is FaultKind.REFUSE:
+            treatment = treatment._replace(refuse=rule.code)
         elif rule.kind is FaultKind.FILL_BEFORE_ACK:
             treatment = treatment._replace(fill_now=True)
     return treatment
@@ -140,8 +146,6 @@ class GatedSocket:
                 self._held = text
                 asyncio.get_running_loop().call_later(_REORDER_S, self._let_go)
                 return
-        if self._monotonic() < self._silent_until:
-            return
         for _ in range(copies):
             self._queue(text)
         if copies:
@@ -181,6 +185,8 @@ class GatedSocket:
             self._queue(held)
 
     def _queue(self, text: str) -> None:
+        if self._monotonic() < self._silent_until:
+            return
         if len(self._waiting) >= BACKLOG:
             self.abort()
             return

@@ -3,106 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-
-import msgspec
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Millis, Side
-from bus_schemas.timeframes import HOUR, MINUTE, iso, length
+from bus_schemas.timeframes import HOUR, iso, length
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
-from execution.simulator.history import History
 from execution.simulator.orders import ZERO, Quote, SimBar
-from execution.simulator.path import LEAST_STEPS, points
 from execution.simulator.rules import Listing
+from execution.simulator.tape import Feed, Tape, steps_of
 
 FUNDING_EVERY = 8 * HOUR
-FUNDING_RATE = Decimal("0.0001")
-"""Paid by longs where the data has no rate."""
-
-_TICKS_PER_SECOND = 4
-_MOST_STEPS = 900
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """The candles of one source.
-
-    Attributes:
-        bars: in order of time, each `timeframe` long; empty for prices by hand.
-        funding: (time, rate) of the settlements, in order.
-    """
-
-    timeframe: str = "1m"
-    bars: Sequence[SimBar] = ()
-    funding: Sequence[tuple[Millis, Decimal]] = ()
-
-
-class Tape:
-    """One source's prices: what comes next, and what was.
-
-    Args:
-        start: the first bar that opens here or later is the first to be played.
-        steps: prices of each bar.
-        loop: begin again at `start` when the data ends; else the last price stands.
-    """
-
-    def __init__(self, source: str, feed: Feed, start: Millis, steps: int, loop: bool) -> None:
-        self.source = source
-        self.span = length(feed.timeframe)
-        self.held = False
-        first = next((at for at, bar in enumerate(feed.bars) if bar.time >= start), len(feed.bars))
-        self.history = History(self.span, feed.bars[:first], steps)
-        self._bars = feed.bars[first:]
-        self._steps = steps
-        self._loop = loop
-        self._at, self._step, self._shift = 0, 0, 0
-        self._points: list[Decimal] = []
-        self._funding = feed.funding
-
-    @property
-    def moves(self) -> bool:
-        """Whether it has candles to play."""
-        return bool(self._bars)
-
-    def due(self) -> Millis | None:
-        """When the next price comes; None where prices are set by hand."""
-        if not self._bars:
-            return None
-        bar = self._bars[self._at]
-        return bar.time + self._shift + self._step * self.span // self._steps
-
-    def pop(self) -> tuple[Decimal, Decimal]:
-        """The next price and its volume."""
-        bar = self._bars[self._at]
-        if not self._step:
-            self._points = points(bar, self._steps)
-        price = self._points[self._step]
-        self._step += 1
-        if self._step == self._steps:
-            self._step = 0
-            self._next()
-        return price, bar.volume / self._steps
-
-    def rate(self, time: Millis) -> Decimal:
-        """Funding rate of the settlement at this time."""
-        at = bisect_right(self._funding, time - self._shift, key=lambda pair: pair[0])
-        return self._funding[at - 1][1] if at else FUNDING_RATE
-
-    def _next(self) -> None:
-        self._at += 1
-        if self._at < len(self._bars):
-            return
-        last = self._bars[-1]
-        if self._loop:
-            self._at = 0
-            self._shift += last.time + self.span - self._bars[0].time
-        else:
-            price = last.close
-            still = SimBar(last.time + self.span, price, price, price, price, ZERO)
-            self._bars, self._at = [still], 0
+_LEAST_TICKS = 100
 
 
 class Market:
@@ -127,7 +41,7 @@ class Market:
         self.clock = clock
         self._basis = 1 + basis_bps / 10_000
         self._tapes = {
-            source: Tape(source, feed, start, _steps(length(feed.timeframe), clock.rate), loop)
+            source: Tape(source, feed, start, steps_of(length(feed.timeframe), clock.rate), loop)
             for source, feed in feeds.items()
         }
         self._rows: dict[str, list[tuple[Exchange, Listing]]] = {source: [] for source in feeds}
@@ -143,11 +57,17 @@ class Market:
         """Feed an exchange: its listings take their prices from here.
 
         Raises:
-            ConfigurationError: a listing's source is not here.
+            ConfigurationError: a listing's source is not here, or its price is too small for the tick.
         """
         for listing in exchange.listings.values():
             if listing.source not in self._rows:
                 raise ConfigurationError(f"{listing.name} needs prices of {listing.source}; there are none")
+            lowest = self._tapes[listing.source].lowest
+            if lowest is not None and lowest < _LEAST_TICKS * listing.instrument.tick:
+                raise ConfigurationError(
+                    f"{listing.name} cannot be simulated: its price of {lowest} is too small "
+                    f"for a tick of {listing.instrument.tick}"
+                )
             self._rows[listing.source].append((exchange, listing))
         exchange.history = self
 
@@ -290,9 +210,3 @@ def beginning(feeds: Mapping[str, Feed], wanted: Millis | None, before: Millis) 
                 f"{source} has no candle from {iso(moment)} on; its last one opens at {last_one}"
             )
     return moment
-
-
-def _steps(span: int, rate: float) -> int:
-    """Prices in one candle: some in each second of ours, one in each minute of the market at least."""
-    lively = round(span / 1000 / rate * _TICKS_PER_SECOND)
-    return max(span // MINUTE, LEAST_STEPS, min(_MOST_STEPS, lively))

@@ -318,11 +318,13 @@ class Treatment(NamedTuple):
         hide_ms: how long queries do not show the order and its fills.
         pieces: in how many fills it comes; 0 leaves that to the rules.
         fill_now: a limit order fills at its price at once, before the request is answered.
+        refuse: it is refused for this reason, whatever it is; None lets the rules decide.
     """
 
     hide_ms: int = 0
     pieces: int = 0
     fill_now: bool = False
+    refuse: Code | None = None
 
 
 UNTREATED = Treatment()

@@ -103,13 +103,16 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 _KRAKEN = {"BTC": ("1", "0.0001"), "ETH": ("0.1", "0.001"), "SOL": ("0.01", "0.01")}
 _BINANCE = {"BTC": ("0.10", "0.001", "100"), "ETH": ("0.01", "0.001", "20"), "SOL": ("0.01", "0.01", "5")}
 
+_TICK, _STEP = "0.000001", "0.001"
+"""Of every other base: fine enough for any price that the market takes."""
+
 
 def kraken_listings(sources: Sequence[str]) -> tuple[Listing, ...]:
     """Linear perpetuals `PF_…USD` (settled in USD), one for each source; tick and step by base."""
     found = []
     for source in sources:
         base = base_of(source)
-        tick, step = _KRAKEN.get(base, ("0.0001", "1"))
+        tick, step = _KRAKEN.get(base, (_TICK, _STEP))
         instrument = _instrument(base, "USD", tick, step, "0")
         name = f"PF_{'XBT' if base == 'BTC' else base}USD"
         found.append(Listing(instrument=instrument, name=name, source=source))
@@ -121,7 +124,7 @@ def binance_listings(sources: Sequence[str]) -> tuple[Listing, ...]:
     found = []
     for source in sources:
         base = base_of(source)
-        tick, step, notional = _BINANCE.get(base, ("0.0001", "1", "5"))
+        tick, step, notional = _BINANCE.get(base, (_TICK, _STEP, "5"))
         instrument = _instrument(base, "USDT", tick, step, notional)
         found.append(Listing(instrument=instrument, name=f"{base}USDT", source=source))
     return tuple(found)

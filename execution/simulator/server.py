@@ -19,9 +19,10 @@ from execution.simulator.control import Control
 from execution.simulator.exchange import CASH, Exchange
 from execution.simulator.faults import Faults, Plan
 from execution.simulator.gate import RestGate, SocketGate
-from execution.simulator.market import Feed, Market
+from execution.simulator.market import Market
 from execution.simulator.protocol import VenueProtocol
 from execution.simulator.protocols import PROTOCOLS
+from execution.simulator.tape import Feed
 
 BY_HAND: Mapping[str, Decimal] = {
     "BTCUSDT": Decimal(60_000),

@@ -68,7 +68,7 @@ class SimControl:
 
     def account(self, protocol: str) -> dict[str, Any]:
         """The truth of one account: orders, fills, positions, account, funding, prices."""
-        found: dict[str, Any] = self.state()["protocols"][protocol]
+        found: dict[str, Any] = self.call("GET", f"state?protocol={protocol}")["protocols"][protocol]
         return found
 
     def orders(self, protocol: str) -> dict[str, list[dict[str, Any]]]:

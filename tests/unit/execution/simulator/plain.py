@@ -13,7 +13,7 @@ from aiohttp import web
 from bus_schemas.events import OrderKind, Side
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
-from execution.simulator.orders import Filled, OrderRequest, SimEvent, SimOrder
+from execution.simulator.orders import Filled, OrderRequest, SimEvent, SimOrder, SimRefusal
 from execution.simulator.protocol import Credentials, Operation, Route, Socket, SocketRoute, VenueProtocol
 from execution.simulator.rules import KRAKEN_FUTURES, Listing, Rules, kraken_listings
 
@@ -65,7 +65,10 @@ class Plain(VenueProtocol):
             price=Decimal(query["price"]),
             client_id=query["id"],
         )
-        return _json(self.exchange.place(asked))
+        try:
+            return _json(self.exchange.place(asked))
+        except SimRefusal as refusal:
+            return web.Response(status=400, text=str(refusal))
 
     async def _look_up(self, request: web.Request) -> web.StreamResponse:
         order = self.exchange.by_client_id(request.match_info["client_id"])

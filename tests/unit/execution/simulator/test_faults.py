@@ -41,6 +41,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"fault": [{"kind": "slow", "probability": 1.5}]}, "probability must be from 0 to 1"),
     ({"fault": [{"kind": "slow", "delay_s": -1}]}, "delay_s must not be below 0"),
     ({"fault": [{"kind": "status", "status": 200}]}, "status must be from 400 to 599"),
+    ({"fault": [{"kind": "refuse", "code": "mood"}]}, "Invalid enum value 'mood'"),
     ({"fault": [{"kind": "slow", "operation": "plaice"}]}, "there is no operation 'plaice'"),
 ]
 
@@ -108,7 +109,7 @@ def test_a_window_counts_from_the_loading_of_the_plan() -> None:
 
 
 def test_what_is_done_to_orders_happens_to_placing_alone() -> None:
-    for kind in ("partial_fills", "not_found", "fill_before_ack"):
+    for kind in ("refuse", "partial_fills", "not_found", "fill_before_ack"):
         faults = Faults(plan({"kind": kind}))
         assert fired(faults, 2, CANCEL) == []
         assert fired(faults, 2, PLACE) == [1, 2]

@@ -13,10 +13,11 @@ from bus_schemas.events import OrderKind, Side
 from bus_schemas.timeframes import DAY, HOUR, MINUTE
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
-from execution.simulator.market import FUNDING_EVERY, Feed, Market, beginning
+from execution.simulator.market import FUNDING_EVERY, Market, beginning
 from execution.simulator.orders import CandleChanged, OrderRequest, SimBar, SimEvent, Ticked
 from execution.simulator.path import LEAST_STEPS, coarser, finer, points
 from execution.simulator.rules import BINANCE_USDM, KRAKEN_FUTURES, binance_listings, kraken_listings
+from execution.simulator.tape import Feed
 
 D = Decimal
 QUARTER = 15 * MINUTE
@@ -24,7 +25,8 @@ START = 10 * DAY
 
 
 def bar(time: int, *prices: float, volume: int = 150) -> SimBar:
-    return SimBar(time, *(D(str(p)) for p in prices), D(volume))  # type: ignore[arg-type]
+    opened, high, low, close = (D(f"{p:.8f}".rstrip("0")) for p in prices)
+    return SimBar(time, opened, high, low, close, D(volume))
 
 
 BARS = [
@@ -244,3 +246,10 @@ def test_names_of_a_symbol() -> None:
     assert {stage.market.source_of(n) for n in ("SOLUSDT", "SOLUSD", "PF_SOLUSD")} == {"SOLUSDT"}
     with pytest.raises(ConfigurationError, match="no symbol 'XRP'"):
         stage.market.source_of("XRP")
+
+
+def test_a_price_that_is_too_small_for_its_tick_is_refused() -> None:
+    feed = Feed(timeframe="15m", bars=[bar(START, 0.00002, 0.00002, 0.00001, 0.00002)])
+    market = Market(SimClock(START, 1.0, lambda: 0.0), {"SHIBUSDT": feed}, START)
+    with pytest.raises(ConfigurationError, match=r"SHIBUSDT cannot be simulated: its price of 0\.00001"):
+        market.list_on(Exchange(BINANCE_USDM, binance_listings(["SHIBUSDT"]), lambda: START))

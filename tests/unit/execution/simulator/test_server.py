@@ -86,6 +86,7 @@ def test_a_cut_connection(kind: str, held: bool) -> None:
         ({"kind": "status", "status": 500, "executed": True}, 500, True),
         ({"kind": "maintenance"}, 503, False),
         ({"kind": "rate_limit"}, 429, False),
+        ({"kind": "rate_limit", "status": 418}, 418, False),
     ],
 )
 def test_an_error_instead_of_the_answer(rule: dict[str, Any], status: int, held: bool) -> None:
@@ -145,6 +146,16 @@ def test_a_fill_that_is_told_before_the_acknowledgement() -> None:
             assert await ws.receive_json(timeout=5) == {"fill": "one"}
             assert not placing.done()
             placing.cancel()
+
+    run(test)
+
+
+def test_an_order_that_is_refused_by_a_fault() -> None:
+    async def test(here: Client) -> None:
+        here.faults({"kind": "refuse", "code": "would_trigger", "nth": 1})
+        assert await here.place("one") == 400
+        assert not here.held("one")
+        assert await here.place("one") == 200
 
     run(test)
 
