@@ -20,7 +20,6 @@ from bus_schemas.events import (
     CancelOrder,
     CancelRejected,
     Millis,
-    OrderKind,
     OrderRejected,
     PlaceOrder,
     VenueRefusal,
@@ -111,19 +110,24 @@ class Delivery:
         return bodies + self._register.learn(held.client_id, order, self._venue.now(), again)
 
     async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
-        """The symbol's fills, with every name known by which they may tell their order: the fill of a
-        triggered stop can come before the venue has told under which id it trades.
+        """The symbol's fills, with every name known by which they may tell their order.
+
+        A fill can come before the venue has told under which id its order trades: a stop that has
+        triggered, or an order whose acknowledgement is still on its way. While there is such an order, a
+        fill without an owner is left for the next reading.
 
         Raises:
             VenueFault: the venue does not answer.
         """
         fills = await self._venue.fills(symbol, since)
-        if self._register.ownerless(fills):
-            for held in self._register.live(symbol):
-                if held.kind is OrderKind.STOP and not held.successor:
-                    order = await self._venue.look_up(held.ref)
-                    if order is not None:
-                        self._register.learn_names(held.client_id, order)
+        if not self._register.ownerless(fills):
+            return fills
+        for held in self._register.nameless(symbol):
+            order = await self._venue.look_up(held.ref)
+            if order is not None:
+                self._register.learn_names(held.client_id, order)
+        if any(not held.venue_id for held in self._register.nameless(symbol)):
+            return [fill for fill in fills if not self._register.ownerless([fill])]
         return fills
 
     async def _place(self, order: PlaceOrder, doubt_until: Millis) -> list[Body]:

@@ -1,4 +1,4 @@
-"""A stream of hints out of several ccxt subscriptions that share a connection."""
+"""A stream of hints out of one or more subscriptions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ Watcher = Callable[[], Awaitable[Sequence[Hint]]]
 class HintStream(AsyncIterator[Hint]):
     """Runs each watcher again and again from now on; raises as soon as one fails.
 
+    It ends for good when whoever waits for the next hint is cancelled: nobody listens any more.
+
     Args:
         watchers: each waits for the next messages of one subscription.
     """
@@ -29,7 +31,11 @@ class HintStream(AsyncIterator[Hint]):
     async def __anext__(self) -> Hint:
         if not self._tasks:
             raise StopAsyncIteration
-        found = await self._found.get()
+        try:
+            found = await self._found.get()
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
         if isinstance(found, VenueFault):
             await self.aclose()
             raise found
@@ -49,6 +55,7 @@ class HintStream(AsyncIterator[Hint]):
             while True:
                 for hint in await watch():
                     self._found.put_nowait(hint)
-        except Exception as error:
-            name = type(error).__name__  # its text may hold a listen key
-        self._found.put_nowait(Unclear(f"the websocket failed: {name}"))
+        except VenueFault as fault:
+            self._found.put_nowait(fault)
+        except Exception as error:  # its text may hold a listen key
+            self._found.put_nowait(Unclear(f"the websocket failed: {type(error).__name__}"))

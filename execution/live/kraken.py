@@ -19,6 +19,7 @@ from execution.live import kraken_words as words
 from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.faults import NotHeld, Unclear, VenueFault
 from execution.live.hints import HintStream
+from execution.live.kraken_stream import KrakenStream
 from execution.live.port import (
     FundingFee,
     Hint,
@@ -261,20 +262,10 @@ class KrakenFutures(CcxtVenue):
     # Hints ---------------------------------------------------------------------------------------
 
     def hints(self) -> AsyncIterator[Hint]:
-        names = {market.unified: symbol for symbol, market in self._markets.items()}
-
-        def hint(row: Mapping[str, Any], client_id: object) -> Hint:
-            return Hint(symbol=names.get(str(row.get("symbol")), "*"), client_id=str(client_id or ""))
-
-        async def orders() -> list[Hint]:
-            rows = await self._client.watch_orders()
-            return [hint(row, row.get("clientOrderId")) for row in rows]
-
-        async def trades() -> list[Hint]:
-            rows = await self._client.watch_my_trades()
-            return [hint(row, (row.get("info") or {}).get("cli_ord_id")) for row in rows]
-
-        return HintStream((orders, trades))
+        client = self._client
+        url = str(client.urls["api"]["ws"])
+        stream = KrakenStream(url, client.apiKey or "", client.secret or "", self.canonical)
+        return HintStream([stream.watch])
 
 
 def _send_order(order: PlaceOrder, market: Market) -> dict[str, str]:

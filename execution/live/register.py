@@ -24,6 +24,7 @@ from bus_schemas.events import (
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
+    OrderKind,
     OrderNotFound,
     OrderRejected,
     PlaceOrder,
@@ -188,6 +189,14 @@ class Register:
     def ownerless(self, fills: Iterable[VenueFill]) -> bool:
         """Whether one of the fills is of no order that we know by the ids that it carries."""
         return any(self._owner(fill) not in self._orders for fill in fills)
+
+    def nameless(self, symbol: str) -> list[Held]:
+        """Live orders that may trade under an id of the venue's that we do not know."""
+        return [
+            held
+            for held in self.live(symbol)
+            if not held.venue_id or (held.kind is OrderKind.STOP and not held.successor)
+        ]
 
     def _owner(self, fill: VenueFill) -> str:
         return fill.client_id if is_ours(fill.client_id) else self._by_venue.get(fill.venue_id, "")

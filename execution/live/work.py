@@ -215,9 +215,10 @@ class EdgeThread:
             ownership.release()
         finally:
             self._edge = None
-            if task is not None and not task.done():
+            if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
+                _ = task.cancelled() or task.exception()  # seen: what is raised here says as much
 
     async def _work(self, bus: RedisBus, reader: RedisBus, lease: Lease, venue: Guarded) -> None:
         desk = Desk(bus, self._unit, self._vitals.counters)

@@ -192,18 +192,24 @@ class LiveWorld(VenueWorld):
         self.sim = sim
         self.protocol = protocol
         self.symbol = "BTCUSD" if protocol == "krakenfutures" else "BTCUSDT"
-        self.reports = []
-        self._read = 0
         self.settings = live_settings(sim, protocol, url, namespace, self.symbol, **overrides)
-        self._bus = RedisBus(Link(url, 5.0), namespace, self.settings.topology, 60_000)
+        self.connect()
+        self.terms = self.settings.instrument_table()[self.symbol]
+        self.edge = self.start()
+
+    def connect(self) -> None:
+        """Speak as the order manager; again after the server was another one, with nothing heard yet."""
+        bus = self.settings.bus
+        link = Link(bus.url.get_secret_value(), 5.0)
+        self._bus = RedisBus(link, bus.namespace, self.settings.topology, 60_000)
         self._bus.declare()
         unit = self.settings.topology.units("manager")[0]
-        lease = self._bus.acquire(unit, Owner("test", "0", "test"))
+        lease = self._bus.acquire(unit, Owner("test", "0", f"test-{time.monotonic_ns()}"))
         assert lease is not None
         self._writer = Writer(self._bus, unit)
         self._writer.load(lease)
-        self.terms = self.settings.instrument_table()[self.symbol]
-        self.edge = self.start()
+        self._read = 0
+        self.reports = []
 
     def start(self) -> EdgeThread:
         """One more edge, as of a process of its own."""
