@@ -24,6 +24,7 @@ from cli.candle_poll import CandlePoll
 from cli.inline import Inline
 from cli.progress import LINE_EVERY_S, figures, table
 from cli.report import Follower, Report, digest, holding
+from cli.terms import over_theirs
 
 
 class NotInProduction(CausewayError):
@@ -101,10 +102,7 @@ def on_paper(settings: Settings, poll: CandlePoll) -> Settings:
 
     Terms of the configuration win.
     """
-    told = {symbol: msgspec.to_builtins(terms) for symbol, terms in poll.instruments.items()}
-    return settings.model_copy(
-        update={"venue": VenueSettings(), "instruments": told | dict(settings.instruments)}
-    )
+    return over_theirs(settings, poll.instruments).model_copy(update={"venue": VenueSettings()})
 
 
 def run_experiment(load: Callable[[], Settings], hours: float | None, json: bool) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import redis
 
 from bus_schemas.bus.redis_link import Link, translated
 from bus_schemas.errors import EXIT_UNREACHABLE, BusError, CausewayError, Disconnected, Unreachable
+from bus_schemas.instruments import Instrument
 from bus_schemas.settings import HealthSettings, Settings, VenueSettings
 from bus_schemas.venues.consent import CONFIRM, CONFIRMED, given
 from cli import doctor, gates, records
@@ -26,9 +27,10 @@ from health.migrate import current, newest
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What a venue said of the key and the clock.
+    """What a venue said of the key, the clock, and its contracts.
 
     Attributes:
+        terms: of every linear perpetual, by canonical symbol.
         offset_ms: its clock minus ours; None where it did not say.
         denied: its words where it did not accept the key.
         fault: why it could not be asked.
@@ -38,6 +40,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     offset_ms: int | None = None
     denied: str = ""
     fault: str = ""
+    terms: Mapping[str, Instrument] = {}
 
 
 async def ask(venue: Venue) -> Told:
@@ -46,7 +49,7 @@ async def ask(venue: Venue) -> Told:
     try:
         await venue.open()
         offset = await venue.sync_clock()
-        return Told(rights=await venue.rights(), offset_ms=offset)
+        return Told(rights=await venue.rights(), offset_ms=offset, terms=venue.instruments())
     except Denied as error:
         return Told(denied=str(error), offset_ms=offset)
     except VenueFault as error:
@@ -55,18 +58,26 @@ async def ask(venue: Venue) -> Told:
         await venue.close()
 
 
-def looks(settings: Settings, force: bool) -> Iterator[Gate]:
-    """Every gate but the account's, in their order.
-
-    Args:
-        force: accept the paper record as it is.
+def ask_venue(settings: Settings) -> Told | None:
+    """What the venue says; None where there are no keys to ask with.
 
     Raises:
         ConfigurationError: there is no such venue.
     """
+    if gates.keys(settings.venue).code:
+        return None
+    return asyncio.run(ask(make_venue(settings.venue, settings.market_data.symbols)))
+
+
+def looks(settings: Settings, told: Told | None, force: bool) -> Iterator[Gate]:
+    """Every gate but the account's, in their order.
+
+    Args:
+        told: from `ask_venue`.
+        force: accept the paper record as it is.
+    """
     venue = settings.venue
-    own, told = _of_the_key(venue, settings)
-    yield from own
+    yield from _of_the_key(venue, told)
     yield gates.consent(venue, os.environ, at_terminal())
     yield gates.record(settings, records.longest(settings.gates.records, settings), force)
     yield from _of_the_venue(venue, told)
@@ -84,8 +95,8 @@ def told_to_doctor(settings: Settings, url: str | None) -> Iterator[Gate]:
         ConfigurationError: there is no such venue.
     """
     venue = settings.venue
-    own, told = _of_the_key(venue, settings)
-    yield from own
+    told = ask_venue(settings)
+    yield from _of_the_key(venue, told)
     record = gates.record(settings, records.longest(settings.gates.records, settings), force=False)
     yield Gate("note", record.what, record.mend) if record.code else record
     yield from _of_the_venue(venue, told)
@@ -96,25 +107,18 @@ def told_to_doctor(settings: Settings, url: str | None) -> Iterator[Gate]:
             yield Gate("note", held.what) if held.code else held
 
 
-def _of_the_key(venue: VenueSettings, settings: Settings) -> tuple[list[Gate], Told | None]:
-    have_keys = gates.keys(venue)
-    if have_keys.code:
-        return [have_keys], None
-    told = asyncio.run(ask(make_venue(venue, settings.market_data.symbols)))
-    return [have_keys, *_key(venue, told)], told
+def _of_the_key(venue: VenueSettings, told: Told | None) -> Iterator[Gate]:
+    yield gates.keys(venue)
+    if told is not None and told.denied:
+        yield gates.denied(venue, told.denied)
+    elif told is not None and not told.fault:
+        yield gates.rights(venue, told.rights)
 
 
 def _of_the_venue(venue: VenueSettings, told: Told | None) -> Iterator[Gate]:
     yield _clock(venue, told)
     if not venue.proven:
         yield Gate("note", f"{venue.name} is unproven: its adapter never passed the conformance suite")
-
-
-def _key(venue: VenueSettings, told: Told) -> Iterator[Gate]:
-    if told.denied:
-        yield gates.denied(venue, told.denied)
-    elif not told.fault:
-        yield gates.rights(venue, told.rights)
 
 
 def _clock(venue: VenueSettings, told: Told | None) -> Gate:

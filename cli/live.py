@@ -36,7 +36,7 @@ from cli.account_lease import AccountLease, account_key
 from cli.findings import Gate, show
 from cli.fingerprint import LIVE
 from cli.lifecycle import POLL_S, Interrupted, ServiceRun, connect, refuse_company
-from cli.live_settings import key_variables, without_secrets
+from cli.live_settings import key_variables, with_terms, without_secrets
 from cli.live_watch import Said, Watch
 from cli.log_files import LogFiles
 from cli.server_folder import ServerFolder
@@ -120,13 +120,16 @@ class LiveRun(ServiceRun):
             setattr(self, name, settings.model_copy(update={"bus": bus}))
 
     def _pass_gates(self) -> None:
-        looks = list(gatekeeper.looks(self._with_keys, self._force))
+        told = gatekeeper.ask_venue(self._with_keys)
+        looks = list(gatekeeper.looks(self._with_keys, told, self._force))
         self._not_stopped()
         if not gates.keys(self._venue).code:
             looks.append(self._take_account(only_look=gates.closed(looks) is not None))
         show((look for look in looks if look.level != "wrong"), self._said.console)
         if refusal := gates.closed(looks):
             raise refusal
+        if told is not None:
+            self._settings = with_terms(self._settings, told.terms)
         if missing_consent(self._venue, os.environ):
             with _interruptible():
                 self._consent = gatekeeper.ask_person(self._venue)

@@ -10,8 +10,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from bus_schemas.errors import ConfigurationError
+from bus_schemas.instruments import Instrument
 from bus_schemas.settings import HealthSettings, Settings, load
 from cli.lifecycle import beside_each_other
+from cli.terms import over_theirs
+from execution.live.terms import check_terms
 from health.database import database_url
 
 PORT = "PORT"
@@ -79,6 +82,20 @@ def _free(host: str, port: int) -> int:
         raise ConfigurationError(
             f"health cannot listen on {host}:{port}: {error.strerror}. Set ${PORT} or health.port"
         ) from None
+
+
+def with_terms(settings: Settings, theirs: Mapping[str, Instrument]) -> Settings:
+    """The same with the venue's contract terms, for risk to size by and execution to place by.
+
+    Terms of the configuration stand, where the venue can take them. The venue's others come with it all:
+    a position that is found there may be in any of them.
+
+    Raises:
+        ConfigurationError: a symbol is not listed, or has terms that the venue does not take.
+    """
+    merged = over_theirs(settings, theirs)
+    check_terms(merged.instrument_table(), theirs, settings.market_data.symbols)
+    return merged
 
 
 def without_secrets(settings: Settings) -> Settings:

@@ -19,6 +19,7 @@ import redis
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Candle
+from bus_schemas.instruments import Instrument
 from bus_schemas.settings import VenueSettings, load
 from cli import account_lease, server_folder
 from cli.account_lease import AccountLease, Holder, account_key
@@ -28,7 +29,7 @@ from cli.experiment import on_paper
 from cli.fingerprint import LIVE
 from cli.inline import Inline
 from cli.live import claim_of
-from cli.live_settings import key_variables, live_settings, without_secrets
+from cli.live_settings import key_variables, live_settings, with_terms, without_secrets
 from cli.log_files import LogFiles
 from cli.server_folder import ServerFolder
 from tests.support.shell import eventually
@@ -151,6 +152,34 @@ def test_keys_are_apart_from_what_every_service_reads() -> None:
         None,
         "krakenfutures",
     )
+
+
+def test_the_venue_says_what_its_contracts_are() -> None:
+    theirs = {
+        symbol: Instrument(
+            symbol=symbol,
+            base="BTC",
+            quote="USD",
+            settle="USD",
+            tick=Decimal("0.5"),
+            step=Decimal("0.0001"),
+            min_quantity=Decimal("0.0001"),
+            min_notional=Decimal(5),
+        )
+        for symbol in ("BTCUSD", "BTCUSDT")
+    }
+    found = with_terms(load(None, OPTIONS), theirs).instrument_table()
+    assert (found["BTCUSD"], found["BTCUSDT"]) == (theirs["BTCUSD"], theirs["BTCUSDT"])
+    terms = {"base": "BTC", "tick": "1", "step": "0.01", "min_quantity": "0.01", "min_notional": "10"}
+    own = OPTIONS | {"instruments": {"BTCUSD": terms, "BTCUSDT": {"tick": "1"}}}
+    assert with_terms(load(None, own), theirs).instrument_table()["BTCUSDT"].step == Decimal("0.0001")
+    coarser = with_terms(load(None, own), theirs).instrument_table()["BTCUSD"]
+    assert (coarser.tick, coarser.step) == (1, Decimal("0.01"))
+    terms["tick"] = "0.3"
+    with pytest.raises(ConfigurationError, match=r"BTCUSD: tick is 0.3, the venue's is 0.5"):
+        with_terms(load(None, own), theirs)
+    with pytest.raises(ConfigurationError, match="BTCUSD: the venue lists no such linear perpetual"):
+        with_terms(load(None, OPTIONS), {})
 
 
 # .env -------------------------------------------------------------------------------------------
