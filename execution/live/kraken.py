@@ -156,7 +156,8 @@ class KrakenFutures(CcxtVenue):
             answer = {}
         for row in _rows(answer, "orders", {}):
             found = words.order_status(row, self.canonical(str(row["order"]["symbol"])))
-            if ref.venue_id == found.venue_id or ref.client_id == found.client_id:
+            told = None not in (row["order"].get("quantity"), row["order"].get("filled"))
+            if told and (ref.venue_id == found.venue_id or ref.client_id == found.client_id):
                 return found
         since = ref.sent - _SLACK_MS if ref.sent else self.now() - _LOOK_BACK_MS
         fills = [fill for fill in await self.fills(ref.symbol, since) if _of(fill, ref)]

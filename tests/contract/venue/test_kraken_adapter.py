@@ -29,11 +29,11 @@ _ids = count(1)
 class Stage:
     """An adapter that is open, the venue behind it, and a loop to run in."""
 
-    def __init__(self, venue: RunningVenue) -> None:
+    def __init__(self, venue: RunningVenue, **more: Any) -> None:
         self.venue = venue
         self.control = venue.control
         self._runner = asyncio.Runner()
-        self.adapter = KrakenFutures(settings(venue), [SYMBOL])
+        self.adapter = KrakenFutures(settings(venue, **more), [SYMBOL])
         self.run(self.adapter.open())
 
     def run(self, answer: Awaitable[Any]) -> Any:
@@ -472,6 +472,67 @@ def test_nobody_at_home_is_not_sent() -> None:
         await adapter.close()
 
     asyncio.run(ask())
+
+
+def test_a_null_in_the_status_is_no_number_and_the_history_decides(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = order(quantity="0.02", price="59000")
+    stage.control.faults({"kind": "partial_fills", "pieces": 2})
+    stage.place(wanted)
+    stage.control.price("BTCUSDT", 58_900)
+    stage.run(stage.adapter.cancel(ref(wanted)))
+    client = stage.adapter._client
+    ask = client.privateGetOrdersStatus
+
+    async def without(params: dict[str, Any]) -> Any:
+        answer = await ask(params)
+        answer["orders"][0]["order"]["filled"] = None
+        return answer
+
+    monkeypatch.setattr(client, "privateGetOrdersStatus", without)
+    told = stage.look_up(wanted)
+    assert told is not None
+    assert (told.standing, told.filled) == (Standing.CANCELLED, D("0.01"))
+
+
+@pytest.mark.parametrize("answer", [{}, {"accounts": {}}, {"accounts": {"flex": {"balanceValue": "much"}}}])
+def test_an_answer_that_is_not_as_documented_is_unclear(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    async def answered() -> dict[str, Any]:
+        return answer
+
+    monkeypatch.setattr(stage.adapter._client, "privateGetAccounts", answered)
+    assert type(stage.fails(stage.adapter.account())) is Unclear
+
+
+def test_an_account_at_sixty_times_the_speed() -> None:
+    """What a request may take counts in our time; the five seconds of a status in the venue's."""
+    with simulated_here(rate=60.0) as venue:
+        fast = Stage(venue, clock_rate=60.0)
+        try:
+            resting, bought = order(), market()
+            fast.place(resting)
+            fast.place(bought)
+            fast.run(fast.adapter.cancel(ref(resting)))
+            long_ago(fast)
+            for wanted, standing in ((resting, Standing.CANCELLED), (bought, Standing.FILLED)):
+                told = fast.look_up(wanted)
+                assert told is not None
+                assert told.standing is standing
+            before = fast.adapter.now()
+            fast.run(asyncio.sleep(0.05))
+            assert fast.adapter.now() - before >= 3000
+        finally:
+            fast.close()
+
+
+def test_the_sandbox_is_another_host() -> None:
+    sandbox = KrakenFutures(VenueSettings(name=NAME, sandbox=True), [SYMBOL])
+    urls = sandbox._client.urls["api"]
+    assert {url.split("/")[2] for url in urls.values() if "/" in url} == {"demo-futures.kraken.com"}
+    asyncio.run(sandbox.close())
 
 
 # Clock and hints ----------------------------------------------------------------------------------

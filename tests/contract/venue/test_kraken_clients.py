@@ -336,7 +336,7 @@ def test_sdk_hears_its_orders_and_fills_by_websocket(trade: Trade, venue: Runnin
         "connect",
         lambda url, **options: real(url.replace("wss://", "ws://"), **options),
     )
-    with plain, patch("random.random", lambda: 0.0):
+    with plain, patch.object(kraken.futures.websocket, "random", lambda: 0.0):
         asyncio.run(listen())
 
 
