@@ -269,7 +269,8 @@ class BinanceFutures(CcxtVenue):
         async def renew() -> object:
             return await self.ask(self._client.fapiPrivatePutListenKey, {})
 
-        stream = UserStream(address, renew, _KEY_RENEW_S / self._settings.clock_rate, self.canonical)
+        renew_s, timeout_s = _KEY_RENEW_S / self._settings.clock_rate, self._settings.timeout_s
+        stream = UserStream(address, renew, renew_s, timeout_s, self.canonical)
         return HintStream([stream.watch, stream.keep])
 
 

@@ -23,6 +23,7 @@ class UserStream:
         url: makes a listen key and gives the address of its stream.
         renew: asks the venue to keep the listen key.
         renew_s: how often.
+        timeout_s: longest wait for a connection.
         canonical: our name of a venue's symbol.
     """
 
@@ -31,11 +32,13 @@ class UserStream:
         url: Callable[[], Awaitable[str]],
         renew: Callable[[], Awaitable[object]],
         renew_s: float,
+        timeout_s: float,
         canonical: Callable[[str], str],
     ) -> None:
         self._url = url
         self._renew = renew
         self._renew_s = renew_s
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._canonical = canonical
         self._session: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -46,7 +49,7 @@ class UserStream:
         try:
             if self._socket is None:
                 address = await self._url()
-                self._session = aiohttp.ClientSession()
+                self._session = aiohttp.ClientSession(timeout=self._timeout)
                 self._socket = await self._session.ws_connect(address, heartbeat=_PING_S)
                 return [Hint(symbol="*")]
             return self._read(await self._socket.receive())

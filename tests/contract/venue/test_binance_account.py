@@ -215,6 +215,15 @@ def test_the_clock_follows_the_venues(stage: Stage) -> None:
 # Hints ----------------------------------------------------------------------------------------------
 
 
+TO_HEAR: dict[str, Any] = {
+    "symbol": BTC,
+    "side": "long",
+    "kind": "market",
+    "quantity": "0.01",
+    "client_id": "heard",
+}
+
+
 async def _exhausted(hints: AsyncIterator[Hint]) -> None:
     async for _ in hints:
         pass
@@ -238,6 +247,25 @@ def test_hints_name_the_order_and_end_with_the_connection(stage: Stage) -> None:
     assert (BTC, "in") in heard
     assert (BTC, "") in heard  # balance and position
     assert heard[-1] == (BTC, "guard")
+
+
+def test_the_patience_for_answers_does_not_end_a_quiet_stream(stage: Stage) -> None:
+    adapter = stage.another(timeout_s=0.3)
+
+    async def listen() -> Hint:
+        await adapter.open()
+        hints: Any = adapter.hints()
+        try:
+            await anext(hints)
+            await asyncio.sleep(0.6)  # nothing may happen in this time, which no event can tell
+            await asyncio.to_thread(stage.control.order, NAME, **TO_HEAR)
+            heard: Hint = await anext(hints)
+            return heard
+        finally:
+            await hints.aclose()
+            await adapter.close()
+
+    assert stage.run(listen()).client_id == "heard"
 
 
 def test_an_expired_listen_key_ends_the_stream(stage: Stage) -> None:
