@@ -20,7 +20,7 @@ from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Side, VenueRefusal
 from bus_schemas.settings import VenueSettings
 from execution.live import binance_parse as parse
-from execution.live.adapter import CcxtVenue, number
+from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.binance_stream import UserStream
 from execution.live.binance_words import FINISHED, UNCHANGED, code_of, meaning
 from execution.live.faults import Denied, NotHeld, Refused, Unclear, VenueFault
@@ -63,6 +63,7 @@ class BinanceFutures(CcxtVenue):
             return _NotServed("HTTP 404")
         return meaning(reply)
 
+    @readable
     async def server_time(self) -> Millis:
         answer = await self.ask(self._client.fapiPublicGetTime)
         return int(number(answer["serverTime"]))
@@ -85,6 +86,7 @@ class BinanceFutures(CcxtVenue):
         if parse.truth(mode.get("dualSidePosition")):
             raise Denied("the account is in hedge mode; set its position mode to one-way and start again")
 
+    @readable
     async def rights(self) -> KeyRights:
         try:
             if "sapi" not in self._client.urls["api"]:
@@ -97,6 +99,7 @@ class BinanceFutures(CcxtVenue):
 
     # Orders --------------------------------------------------------------------------------------
 
+    @readable
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
         market = self.market(order.symbol)
         request = {
@@ -157,6 +160,7 @@ class BinanceFutures(CcxtVenue):
         else:
             await self.act(self._client.fapiPrivateDeleteOrder, symbol | _plain(ref))
 
+    @readable
     async def look_up(self, ref: OrderRef) -> VenueOrder | None:
         if ref.kind is OrderKind.STOP:
             return await self._look_up_stop(ref)
@@ -200,6 +204,7 @@ class BinanceFutures(CcxtVenue):
             return parse.finished(algo, sum((number(trade["qty"]) for trade in trades), Decimal(0)))
         return parse.triggered(algo, parse.order(became, algo.symbol))
 
+    @readable
     async def open_orders(self) -> list[VenueOrder]:
         plain = await self.ask(self._client.fapiPrivateGetOpenOrders, {})
         algos = await self.ask(self._client.fapiPrivateGetOpenAlgoOrders, {})
@@ -210,6 +215,7 @@ class BinanceFutures(CcxtVenue):
 
     # Account -------------------------------------------------------------------------------------
 
+    @readable
     async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
         """The venue answers for at most a week at once, and keeps three months."""
         market, now = self.market(symbol), self.now()
@@ -234,14 +240,17 @@ class BinanceFutures(CcxtVenue):
         answer = await self.ask(self._client.fapiPrivateGetUserTrades, request)
         return list(answer)
 
+    @readable
     async def positions(self) -> list[PositionState]:
         answer = await self.ask(self._client.fapiPrivateV3GetPositionRisk, {})
         found = (parse.position(raw, self.canonical(raw["symbol"])) for raw in answer)
         return sorted((state for state in found if state is not None), key=lambda state: state.symbol)
 
+    @readable
     async def account(self) -> VenueAccount:
         return parse.account(await self.ask(self._client.fapiPrivateV3GetAccount, {}), self._settle)
 
+    @readable
     async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
         market = self.market(symbol)
         request = {"symbol": market.id, "limit": _PAGE}

@@ -22,7 +22,7 @@ from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Side, VenueRefusal
 from bus_schemas.settings import VenueSettings
 from execution.live import other_parse as parse
-from execution.live.adapter import CcxtVenue, number
+from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.faults import Denied, NotHeld, Refused, Unclear
 from execution.live.hints import HintStream, Watcher
 from execution.live.port import (
@@ -65,6 +65,7 @@ class OtherVenue(CcxtVenue):
         super().__init__(settings, symbols)
         self._client.options["defaultType"] = "swap"
 
+    @readable
     async def server_time(self) -> Millis:
         if not self._has("fetchTime"):
             return self.now()
@@ -93,12 +94,14 @@ class OtherVenue(CcxtVenue):
             raise ConfigurationError(f"{self.name} cannot be traded: ccxt lacks {', '.join(missing)} there")
         await super().open()
 
+    @readable
     async def rights(self) -> KeyRights:
         await self.account()  # whether the venue knows the key; what it may do, ccxt does not tell
         return KeyRights()
 
     # Orders --------------------------------------------------------------------------------------
 
+    @readable
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:  # noqa: ARG002
         """No unified parameter makes a venue refuse an old request; venues have windows of their own."""
         market = self.market(order.symbol)
@@ -137,6 +140,7 @@ class OtherVenue(CcxtVenue):
     async def amend(self, ref: OrderRef, quantity: Decimal) -> None:  # noqa: ARG002
         raise Refused(VenueRefusal.OTHER, "amending is not proven at this venue")
 
+    @readable
     async def cancel(self, ref: OrderRef) -> None:
         venue_id = ref.venue_id
         if not venue_id:
@@ -147,6 +151,7 @@ class OtherVenue(CcxtVenue):
         params = {"trigger": True} if ref.kind is OrderKind.STOP else {}
         await self.act(self._client.cancel_order, venue_id, self.market(ref.symbol).unified, params)
 
+    @readable
     async def look_up(self, ref: OrderRef) -> VenueOrder | None:
         """By its id, else in the lists of open and past orders; fills have the last word."""
         found = await self._by_id(ref) or self._mine(await self._open(ref.symbol), ref)
@@ -203,6 +208,7 @@ class OtherVenue(CcxtVenue):
             found |= {order.venue_id: order for order in (parse.order(raw, symbol) for raw in rows)}
         return list(found.values())
 
+    @readable
     async def open_orders(self) -> list[VenueOrder]:
         """Of the symbols that are traded; most venues ask for one."""
         return [order for symbol in self.symbols for order in await self._open(symbol)]
@@ -215,6 +221,7 @@ class OtherVenue(CcxtVenue):
 
     # Account -------------------------------------------------------------------------------------
 
+    @readable
     async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
         market = self.market(symbol)
         found: dict[str, VenueFill] = {}
@@ -229,6 +236,7 @@ class OtherVenue(CcxtVenue):
         wanted = (fill for fill in found.values() if fill.time >= since)
         return sorted(wanted, key=lambda fill: (fill.time, fill.fill_id))
 
+    @readable
     async def positions(self) -> list[PositionState]:
         wanted = [self._markets[name].unified for name in self.symbols if name in self._markets]
         found: dict[str, PositionState] = {}
@@ -248,6 +256,7 @@ class OtherVenue(CcxtVenue):
             )
         return [found[symbol] for symbol in sorted(found)]
 
+    @readable
     async def account(self) -> VenueAccount:
         settles = {self._markets[name].instrument.settle for name in self.symbols if name in self._markets}
         if len(settles) != 1:
@@ -259,6 +268,7 @@ class OtherVenue(CcxtVenue):
             profit += number(held.get("unrealizedPnl") or 0)
         return VenueAccount(cash=cash, equity=cash + profit)
 
+    @readable
     async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
         """The rate is not in ccxt's answer, and told as 0."""
         if not self._has("fetchFundingHistory"):

@@ -13,7 +13,7 @@ from bus_schemas.events import Side
 from execution.live import binance
 from execution.live.faults import Denied, NotSent, Refused, Unclear
 from execution.live.port import Hint
-from tests.contract.venue.binance_stage import BTC, NAME, D, Stage, binance_stage, market, order, stop
+from tests.contract.venue.binance_stage import BTC, NAME, D, Stage, binance_stage, market, order, ref, stop
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +164,27 @@ def test_failures_say_no_more_than_is_known(stage: Stage, rule: dict[str, Any], 
         stage.place(order("fails"))
     stage.control.faults()
     assert stage.look_up(order("fails")) is None
+
+
+@pytest.mark.parametrize("answer", [{}, {"orderId": 1}, [], [{}], {"orderId": 1, "status": None}])
+def test_an_answer_that_cannot_be_read_is_unclear(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    async def odd(_: object) -> object:
+        return answer
+
+    adapter, client = stage.adapter, stage.adapter._client
+    for method, ask in (
+        ("fapiPrivatePostOrder", lambda: adapter.place(order("odd"), 5000)),
+        ("fapiPrivatePostAlgoOrder", lambda: adapter.place(stop("odd"), 5000)),
+        ("fapiPrivateGetOrder", lambda: adapter.look_up(ref(order("odd")))),
+        ("fapiPrivateGetAlgoOrder", lambda: adapter.look_up(ref(stop("odd")))),
+        ("fapiPrivateV3GetAccount", adapter.account),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(client, method, odd)
+            with pytest.raises(Unclear):
+                stage.run(ask())
 
 
 def test_retry_after_is_handed_on(stage: Stage) -> None:
