@@ -25,8 +25,8 @@ from tests.support.venue import RunningVenue, venue_process
 
 def test_a_venue_plays_the_candles_of_a_folder(tmp_path: Path) -> None:
     data = short_data(tmp_path / "data")
-    with venue_process("--pace", "x6000", "--from", "2024-09-11", data=data) as venue:
-        assert venue.greeting["pace"] == "x6000"
+    with venue_process("--pace", "x3000", "--from", "2024-09-11", data=data) as venue:
+        assert venue.greeting["pace"] == "x3000"
         assert venue.greeting["symbols"] == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
         assert set(venue.protocols) == {"krakenfutures", "binanceusdm"}
         first = _last(venue)

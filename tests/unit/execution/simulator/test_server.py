@@ -114,10 +114,10 @@ def test_a_slow_request(executed: bool) -> None:
         here.faults({"kind": "slow", "delay_s": 0.3, "executed": executed})
         began = time.monotonic()
         answer = asyncio.create_task(here.place("one"))
-        while not here.simulator.faults.rules[0].fired:
-            await asyncio.sleep(0.005)
-        await asyncio.sleep(0.05)
+        while not (here.held("one") if executed else here.simulator.faults.rules[0].fired):
+            await asyncio.sleep(0)
         assert here.held("one") is executed
+        assert not answer.done()
         assert await answer == 200
         assert time.monotonic() - began >= 0.3
 
