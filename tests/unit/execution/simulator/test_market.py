@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import OrderKind, Side
-from bus_schemas.timeframes import DAY, HOUR, MINUTE
+from bus_schemas.timeframes import DAY, HOUR, MINUTE, TIMEFRAMES
+from execution.simulator import history
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
 from execution.simulator.market import FUNDING_EVERY, Market, beginning
@@ -65,6 +66,7 @@ class Stage:
 _price = st.integers(1, 10**7).map(lambda n: D(n) / 100)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(_price, min_size=4, max_size=4), st.integers(LEAST_STEPS, 200))
 def test_a_path_has_the_four_prices_and_no_other_extreme(prices: list[Decimal], steps: int) -> None:
     high, low = max(prices), min(prices)
@@ -74,6 +76,7 @@ def test_a_path_has_the_four_prices_and_no_other_extreme(prices: list[Decimal], 
     assert (path[0], path[-1], max(path), min(path)) == (prices[0], prices[1], high, low)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(_price, min_size=4, max_size=4), st.sampled_from([15, 16, 60, 900]))
 def test_finer_candles_make_the_candle_again(prices: list[Decimal], steps: int) -> None:
     candle = SimBar(START, prices[0], max(prices), min(prices), prices[1], D(150))
@@ -253,3 +256,42 @@ def test_a_price_that_is_too_small_for_its_tick_is_refused() -> None:
     market = Market(SimClock(START, 1.0, lambda: 0.0), {"SHIBUSDT": feed}, START)
     with pytest.raises(ConfigurationError, match=r"SHIBUSDT cannot be simulated: its price of 0\.00001"):
         market.list_on(Exchange(BINANCE_USDM, binance_listings(["SHIBUSDT"]), lambda: START))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    played=st.integers(0, 5 * 15),
+    timeframe=st.sampled_from(["1m", "3m", "5m", "15m", "30m", "1h"]),
+    since=st.integers(-40, 80),
+    width=st.none() | st.integers(0, 60),
+    limit=st.integers(1, 40),
+)
+def test_any_page_is_cut_out_of_the_same_minutes(
+    played: int, timeframe: str, since: int, width: int | None, limit: int
+) -> None:
+    stage = Stage([bar(START - 2 * QUARTER, 90, 101, 89, 100), *BARS])
+    stage.to(START + played * MINUTE)
+    ask = stage.binance.candles
+    minutes = ask("SOLUSDT", "1m", limit=10_000)
+    whole = [
+        SimBar(b.time, b.open, b.high, b.low, b.close, D(0)) for b in coarser(minutes, TIMEFRAMES[timeframe])
+    ]
+    first = START + since * MINUTE
+    last = 1 << 62 if width is None else first + width * MINUTE
+    page = ask("SOLUSDT", timeframe, since=first, until=last, limit=limit)
+    bare = [SimBar(b.time, b.open, b.high, b.low, b.close, D(0)) for b in page]
+    assert bare == [b for b in whole if first <= b.time <= last][:limit]
+    newest = [b.time for b in ask("SOLUSDT", timeframe, limit=limit)]
+    assert newest == [b.time for b in whole][-limit:]
+
+
+def test_history_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "KEPT_BARS", 20)
+    monkeypatch.setattr(history, "KEPT_MINUTES", 30)
+    kept = history.History(QUARTER, [], 15)
+    for minute in range(10_000):
+        kept.trade(START + minute * MINUTE, D(100 + minute), D(1))
+    quarters, minutes = kept.candles("15m", 0, 1 << 62, 1000), kept.candles("1m", 0, 1 << 62, 1000)
+    assert 20 <= len(quarters) <= 22
+    assert quarters[-1].close == minutes[-1].close == 100 + 9_999
+    assert [b.time for b in minutes] == sorted({b.time for b in minutes})
