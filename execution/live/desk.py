@@ -17,6 +17,9 @@ from execution.live.records import Command, Pending
 from execution.live.register import Register
 
 READ_LIMIT = 200
+"""Most commands in one commit."""
+SKIP_LIMIT = 1000
+"""Most entries of one stream that are moved past in one commit."""
 
 
 class Desk:
@@ -43,10 +46,19 @@ class Desk:
         """
         self.register.load(self._writer.load(lease))
 
-    @property
-    def positions(self) -> Mapping[Place, int]:
-        """After which entries to read."""
-        return dict(self._writer.positions)
+    def after(self, stream: Stream) -> Mapping[Place, int]:
+        """After which entries of an input to read on."""
+        return {place: seq for place, seq in self._writer.positions.items() if place.stream is stream}
+
+    def skip(self, stream: Stream) -> None:
+        """Move past an input that an edge has no use for: the venue has its own prices.
+
+        Raises:
+            Reload: load again.
+        """
+        entries = self._bus.read(self.after(stream), SKIP_LIMIT, 0)
+        if entries:
+            self.take(entries)
 
     def fence(self) -> None:
         """Make sure that the account is still ours, right before the venue is asked to act.
@@ -68,14 +80,14 @@ class Desk:
         dead: list[DeadLetter] = []
         bodies: list[tuple[Body, str]] = []
         at = dict(self._writer.positions)
-        items = arrange(entries, READ_LIMIT)
+        items = arrange(entries, SKIP_LIMIT)
         for item in items:
             place, seq, fields = item.entry
             if seq != at[place] + 1:
                 raise SequenceGap(f"{place}.{seq} does not follow {at[place]}")
             at[place] = seq
             if place.stream is not Stream.COMMANDS:
-                continue  # the venue has its own prices
+                continue
             event = item.event
             if event is not None and isinstance(event.body, Command):
                 self.register.intake(seq, event.body, event.id, event.trace or trace_of(event.id))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 from bus_schemas.bus.port import Bus, Lease
@@ -27,6 +27,7 @@ from bus_schemas.events import (
 )
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.settings import VenueSettings
+from bus_schemas.topology import Stream
 from execution.live.delivery import Delivery
 from execution.live.desk import READ_LIMIT, Desk
 from execution.live.faults import Denied, NotSent, VenueFault
@@ -74,7 +75,8 @@ class Edge:
         self._vitals = vitals
         self._delivery = Delivery(venue, desk.register, settings, desk.fence, desk.tell, self._troubled)
         self._hearing = Hearing(venue, desk, self._delivery, settings, self._troubled)
-        self._lanes: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lanes: dict[str, asyncio.Lock] = {}
+        self._queued: Counter[str] = Counter()
         self._group: asyncio.TaskGroup | None = None
         self._trouble: float | None = None
         self._alerts: dict[AlertCode, float] = {}
@@ -115,7 +117,7 @@ class Edge:
 
     async def _read(self) -> None:
         while True:
-            after = self._desk.positions
+            after = self._desk.after(Stream.COMMANDS)
             entries = await asyncio.to_thread(self._reader.read, after, READ_LIMIT, READ_WAIT_S)
             if not entries:
                 continue
@@ -138,14 +140,17 @@ class Edge:
         """
         command = pending.command()
         key = command.client_id
-        lock = self._lanes[key]
-        async with lock:
-            if isinstance(command, PlaceOrder) and not command.reduce_only:
-                await self.ready.wait()  # no new exposure before the old one is known
-            bodies = await self._delivery.answer(command, self._doubted(command, sent))
-            self._desk.answer(seq, pending, bodies)
-        if not lock.locked():
-            self._lanes.pop(key, None)
+        self._queued[key] += 1
+        try:
+            async with self._lanes.setdefault(key, asyncio.Lock()):
+                if isinstance(command, PlaceOrder) and not command.reduce_only:
+                    await self.ready.wait()  # no new exposure before the old one is known
+                bodies = await self._delivery.answer(command, self._doubted(command, sent))
+                self._desk.answer(seq, pending, bodies)
+        finally:
+            self._queued[key] -= 1
+            if not self._queued[key]:
+                del self._queued[key], self._lanes[key]
         self._recovered()
         if isinstance(command, PlaceOrder):
             self._hearing.poke(command.symbol)
@@ -211,6 +216,7 @@ class Edge:
         while True:
             now = self._venue.now()
             self._desk.fence()
+            self._desk.skip(Stream.MARKS)
             self._desk.register.prune(now)
             self._desk.tell([ClockTick(time=now)])
             self._measure()

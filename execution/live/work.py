@@ -174,14 +174,14 @@ class EdgeThread:
                 await asyncio.sleep(wait)
 
     async def _serve(self, venue: Guarded) -> None:
-        bus, reader = self._connect(), self._connect()
+        bus = self._connect()
         ownership = Ownership(bus, (VENUE,), self._owner)
         wait = BACKOFF_FIRST_S
         try:
             while not self._stopping.is_set():
                 try:
                     bus.declare()
-                    await self._hold(bus, reader, ownership, venue)
+                    await self._hold(bus, ownership, venue)
                     wait = BACKOFF_FIRST_S
                 except Exception as error:
                     reason = _cause(error)
@@ -190,15 +190,13 @@ class EdgeThread:
                     log.warning("reload", extra={"unit": str(self._unit), "reason": str(reason)})
                     self._vitals.counters.reloads += 1
                     bus.reset()
-                    reader.reset()
                     ownership.forget()
                     wait = min(2 * wait, 1.0)
                     await asyncio.sleep(wait)
         finally:
             bus.close()
-            reader.close()
 
-    async def _hold(self, bus: RedisBus, reader: RedisBus, ownership: Ownership, venue: Guarded) -> None:
+    async def _hold(self, bus: RedisBus, ownership: Ownership, venue: Guarded) -> None:
         """Take the lease and run the edge until it is lost or we are told to stop."""
         tick_s = min(1.0, self._settings.bus.lease_ms / 3000)
         task: asyncio.Task[None] | None = None
@@ -208,7 +206,7 @@ class EdgeThread:
                 if lost:
                     raise Fenced(f"{self._unit} was lost")
                 if won:
-                    task = asyncio.create_task(self._work(bus, reader, won[0], venue))
+                    task = asyncio.create_task(self._work(bus, won[0], venue))
                 await self._pause(task, ownership.next_look(tick_s))
             if task is not None and self._edge is not None:
                 await self._edge.settle(LANES_S)
@@ -220,10 +218,15 @@ class EdgeThread:
                 await asyncio.wait([task])
                 _ = task.cancelled() or task.exception()  # seen: what is raised here says as much
 
-    async def _work(self, bus: RedisBus, reader: RedisBus, lease: Lease, venue: Guarded) -> None:
-        desk = Desk(bus, self._unit, self._vitals.counters)
-        self._edge = Edge(reader, desk, lease, venue, self._settings.venue, self._vitals)
-        await self._edge.run()
+    async def _work(self, bus: RedisBus, lease: Lease, venue: Guarded) -> None:
+        # a new one for each life: a thread may still wait in a read of the last
+        reader = self._connect()
+        try:
+            desk = Desk(bus, self._unit, self._vitals.counters)
+            self._edge = Edge(reader, desk, lease, venue, self._settings.venue, self._vitals)
+            await self._edge.run()
+        finally:
+            reader.close()
 
     async def _pause(self, task: asyncio.Task[None] | None, seconds: float) -> None:
         """Until the edge ends, or we are told to stop, or so long."""
