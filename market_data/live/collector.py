@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import MarketDataSettings
 from bus_schemas.timeframes import HOUR, length
-from market_data.live.faults import Trouble
+from market_data.live.faults import LOUD, Trouble, Troubles
 from market_data.live.gate import Backoff
 from market_data.live.hints import Hints
 from market_data.live.mailbox import Mailbox
@@ -72,7 +74,7 @@ class Collector:
         self._woken: dict[str, asyncio.Event] = {}
         self._last_hint: dict[str, int] = {}
         self._clock_due = asyncio.Event()
-        self._troubles: set[str] = set()
+        self._troubles = Troubles()
         self._symbols: tuple[str, ...] = ()
         self._hints = Hints(source, timeframe, settings.silent_s, self._on_time, self._wake_all)
 
@@ -80,6 +82,11 @@ class Collector:
     def reconnects(self) -> int:
         """Times that the streams were opened anew."""
         return self._hints.reconnects
+
+    @property
+    def failures(self) -> int:
+        """Questions that got no answer."""
+        return self._troubles.count
 
     def start(self) -> None:
         """Start the thread."""
@@ -117,6 +124,7 @@ class Collector:
             self._mailbox.fail(_first(error))
         finally:
             self._loop.run_until_complete(_end_all())
+            gc.collect()  # ccxt's clients are cycles, and their connections need the loop to end
             self._loop.close()
 
     async def _work(self) -> None:
@@ -133,10 +141,12 @@ class Collector:
         while True:
             try:
                 await self._source.open(self._timeframe)
-                self._fine("venue")
+                self._troubles.fine("venue")
                 return
             except Trouble as trouble:
-                self._trouble("venue", trouble)
+                if trouble.refused:
+                    raise ConfigurationError(f"{self._source.perp.id} cannot be used: {trouble}") from None
+                self._troubles.note("venue", trouble, LOUD)
             await asyncio.sleep(backoff.next())
 
     # What is traded
@@ -171,17 +181,18 @@ class Collector:
             try:
                 candidates = await self._source.candidates()
             except Trouble as trouble:
-                self._trouble("universe", trouble)
+                self._troubles.note("universe", trouble)
                 if before:
                     return before
             else:
                 settings = self._settings
                 chosen = choose(candidates, settings.universe_top, settings.universe_spread_pct)
                 if chosen and not shrinks_too_much(before, chosen):
-                    self._fine("universe")
+                    self._troubles.fine("universe")
                     return chosen
                 few = f"{len(chosen)} of {len(before)} symbols would be left; the universe stays as it was"
-                self._trouble("universe", Trouble(few if before else "no symbol has volume and spread"))
+                why = few if before else "no symbol has volume and spread"
+                self._troubles.note("universe", Trouble(why), LOUD)
                 if before:
                     return before
             await asyncio.sleep(backoff.next())
@@ -213,9 +224,9 @@ class Collector:
             asked = wanted
             try:
                 await self._pages(symbol, wanted)
-                self._fine(f"candles of {symbol}")
+                self._troubles.fine(f"candles of {symbol}")
             except Trouble as trouble:
-                self._trouble(f"candles of {symbol}", trouble)
+                self._troubles.note(f"candles of {symbol}", trouble)
             await self._sleep(symbol, backoff.next())
 
     async def _pages(self, symbol: str, since: int) -> None:
@@ -275,9 +286,9 @@ class Collector:
         try:
             spots |= await self._source.spot_prices([s for s in told if s not in spots])
             asked = await self._source.quotes(missing) if missing else []
-            self._fine("prices")
+            self._troubles.fine("prices")
         except Trouble as trouble:
-            self._trouble("prices", trouble)
+            self._troubles.note("prices", trouble)
             asked = []
         quotes = [quote.with_spot(spots.get(symbol)) for symbol, quote in told.items()]
         self._mailbox.quotes([*quotes, *asked])
@@ -295,9 +306,9 @@ class Collector:
                     continue
                 try:
                     found = await self._source.settlements(symbol, since + 1)
-                    self._fine(f"funding of {symbol}")
+                    self._troubles.fine(f"funding of {symbol}")
                 except Trouble as trouble:
-                    self._trouble(f"funding of {symbol}", trouble)
+                    self._troubles.note(f"funding of {symbol}", trouble)
                     continue
                 looked[symbol] = look
                 if found:
@@ -311,21 +322,10 @@ class Collector:
             self._clock_due.clear()
             try:
                 await self._source.sync_clock()
-                self._fine("clock")
+                self._troubles.fine("clock")
             except Trouble as trouble:
-                self._trouble("clock", trouble)
+                self._troubles.note("clock", trouble)
                 await asyncio.sleep(1.0)
-
-    def _trouble(self, what: str, trouble: Trouble) -> None:
-        """Say it once, not each time."""
-        if what not in self._troubles:
-            self._troubles.add(what)
-            log.warning("no answer", extra={"what": what, "reason": str(trouble)})
-
-    def _fine(self, what: str) -> None:
-        if what in self._troubles:
-            self._troubles.discard(what)
-            log.info("answers again", extra={"what": what})
 
 
 async def _end_all() -> None:

@@ -65,7 +65,7 @@ class Gate:
                 wait_s = max(self._limits.next(), retry_after(client.last_response_headers))
                 self._next = max(self._next, _now() + wait_s)
                 raise Trouble(f"rate limit, {wait_s:.0f} s: {_short(error)}", limited=True) from None
-            except ccxt.BadSymbol as error:
+            except (ccxt.BadSymbol, ccxt.NotSupported) as error:
                 raise Trouble(_short(error), refused=True) from None
             except ccxt.BaseError as error:
                 raise Trouble(_short(error)) from None

@@ -21,7 +21,8 @@ from bus_schemas.timeframes import opening
 from market_data.live.faults import Trouble
 from market_data.live.gate import Backoff
 from market_data.live.prices import Quote
-from market_data.live.venue import VenueSource, close_quietly, price_of, quote_of
+from market_data.live.venue import VenueSource, close_quietly
+from market_data.live.words import price_of, quote_of
 
 log = logging.getLogger("causeway.hints")
 
@@ -115,8 +116,7 @@ class Hints:
         try:
             yield perp, bars
         finally:
-            for client in dict.fromkeys((perp, bars)):
-                await close_quietly(client)
+            await close_quietly(perp, bars)
 
     def _fresh(self, known: Any) -> Any:
         client = self._source.make(known.id)

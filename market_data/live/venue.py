@@ -7,6 +7,7 @@ the index that a perpetual follows, and trades the perpetual.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
@@ -21,11 +22,14 @@ from bus_schemas.timeframes import TIMEFRAMES, length
 from bus_schemas.venues.client import make_client
 from bus_schemas.venues.clock import VenueClock
 from bus_schemas.venues.markets import Market, perpetuals
-from market_data.live.bars import Page, Row, page_of
+from market_data.live.bars import Page, page_of
 from market_data.live.gate import Gate
 from market_data.live.prices import Quote
 from market_data.live.universe import Candidate
+from market_data.live.words import candidate_of, price_of, quote_of, rate_of, rows_of
 from market_data.rows import Settlement
+
+log = logging.getLogger("causeway.venue")
 
 PriceOf = Literal["candles", "mark"]
 
@@ -106,8 +110,7 @@ class VenueSource:
 
     async def close(self) -> None:
         """Give the connections back. Does not raise."""
-        for client in dict.fromkeys((self.perp, self.bars)):
-            await close_quietly(client)
+        await close_quietly(self.perp, self.bars)
 
     def check_timeframe(self, timeframe: str) -> None:
         """Raises:
@@ -173,7 +176,7 @@ class VenueSource:
         params = {"price": price} if price else {}
         asked = self.clock.now()
         rows = await self._gate.ask(client, lambda: client.fetch_ohlcv(name, timeframe, since, limit, params))
-        return page_of(symbol, since, limit, length(timeframe), asked, _rows(rows))
+        return page_of(symbol, since, limit, length(timeframe), asked, rows_of(rows))
 
     async def quotes(self, symbols: Sequence[str]) -> list[Quote]:
         """Prices now; symbols that the venue tells none of are left out.
@@ -231,7 +234,7 @@ class VenueSource:
         rows = await self._gate.ask(
             self.perp, lambda: self.perp.fetch_funding_rate_history(name, since, limit)
         )
-        found = {row["timestamp"]: rate for row in rows if (rate := _rate_of(row)) is not None}
+        found = {row["timestamp"]: rate for row in rows if (rate := rate_of(row)) is not None}
         return [Settlement(time, found[time]) for time in sorted(found) if time >= since]
 
     async def candidates(self) -> list[Candidate]:
@@ -246,7 +249,7 @@ class VenueSource:
         if perp.has.get("fetchBidsAsks") and not any(ticker.get("bid") for ticker in tickers.values()):
             books = await self._gate.ask(perp, lambda: perp.fetch_bids_asks(None))
         found = (
-            _candidate(symbol, tickers.get(name, {}), books.get(name, {}))
+            candidate_of(symbol, tickers.get(name, {}), books.get(name, {}))
             for symbol, listing in self.listings.items()
             for name in (listing.market.unified,)
         )
@@ -276,69 +279,9 @@ class VenueSource:
         return ""
 
 
-def quote_of(symbol: str, ticker: Mapping[str, Any], asked: int, spot: Decimal | None) -> Quote | None:
-    """A ticker's prices; a venue's own text is preferred to ccxt's floats. None where it has no mark price.
-
-    Args:
-        asked: the time where the venue tells none.
-    """
-    info = ticker.get("info")
-    info = info if isinstance(info, Mapping) else {}
-    is_event = info.get("e") == "markPriceUpdate"  # Binance's websocket has one letter for each field
-    mark = price_of(info.get("p") if is_event else info.get("markPrice") or ticker.get("markPrice"))
-    index = price_of(
-        info.get("i") if is_event else info.get("indexPrice") or info.get("index") or ticker.get("indexPrice")
-    )
-    told = str(info.get("E") if is_event else info.get("time"))
-    time = int(told) if told.isdigit() else asked
-    return None if mark is None else Quote(symbol=symbol, time=time, mark=mark, index=index, spot=spot)
-
-
-def price_of(value: object) -> Decimal | None:
-    """A price above zero as Decimal; ccxt's floats stand for their shortest decimal form."""
-    try:
-        price = Decimal(str(value))
-    except ArithmeticError:
-        return None
-    return price if price.is_finite() and price > 0 else None
-
-
-async def close_quietly(client: Any) -> None:
-    """Close a ccxt client, whatever state its connections are in."""
-    try:
-        await asyncio.wait_for(client.close(), 5)
-    except Exception as error:
-        import logging
-
-        logging.getLogger("causeway.venue").debug("close", extra={"reason": str(error)})
-
-
-def _rows(rows: Sequence[Sequence[Any]]) -> list[Row]:
-    found = []
-    for time, *prices, volume in rows:
-        if time is not None and None not in prices:
-            opening, high, low, close = map(float, prices)
-            found.append(Row(int(time), opening, high, low, close, float(volume or 0)))
-    return found
-
-
-def _rate_of(row: Mapping[str, Any]) -> Decimal | None:
-    info = row.get("info") or {}
-    text = info.get("relativeFundingRate", info.get("fundingRate", row.get("fundingRate")))
-    try:
-        rate = Decimal(str(text))
-    except ArithmeticError:
-        return None
-    return rate if rate.is_finite() and abs(rate) < 1 else None
-
-
-def _candidate(symbol: str, ticker: Mapping[str, Any], book: Mapping[str, Any]) -> Candidate | None:
-    bid, ask = price_of(ticker.get("bid") or book.get("bid")), price_of(ticker.get("ask") or book.get("ask"))
-    last = price_of(ticker.get("last"))
-    volume = price_of(ticker.get("quoteVolume"))
-    base = price_of(ticker.get("baseVolume"))
-    if volume is None and base is not None and last is not None:
-        volume = base * last
-    if bid is None or ask is None or volume is None:
-        return None
-    return Candidate(symbol=symbol, volume=volume, bid=bid, ask=ask)
+async def close_quietly(*clients: Any) -> None:
+    """Close ccxt clients, whatever state their connections are in."""
+    closing = [asyncio.wait_for(client.close(), 5) for client in dict.fromkeys(clients)]
+    for error in await asyncio.gather(*closing, return_exceptions=True):
+        if isinstance(error, BaseException):  # whatever it was: nothing is asked of them any more
+            log.debug("close", extra={"reason": repr(error)})

@@ -299,8 +299,11 @@ class LiveWork:
                 log.warning("symbol is silent", extra=extra)
             else:
                 log.info("symbol is back", extra=extra)
-        reconnects = self._collector.reconnects if self._collector is not None else 0
-        self._vitals.gauges = self._ages.gauges() | {"stream_reconnects": float(reconnects)}
+        gauges = self._ages.gauges()
+        if self._collector is not None:
+            gauges["stream_reconnects"] = float(self._collector.reconnects)
+            gauges["rest_failures"] = float(self._collector.failures)
+        self._vitals.gauges = gauges
 
     def _age(self, symbol: str) -> Age:
         now, rate = self._clock.now(), self._settings.venue.clock_rate

@@ -144,9 +144,7 @@ def test_history_then_live_candles_then_a_restart_after_a_while(
         with Run(redis_url, namespace, venue, name) as run:
             run.until(lambda: run.live(20))
             candles, marks = run.candles(), run.marks()
-            first = next(candle for candle in candles if not candle.hydration)
-            assert 290 * MINUTE <= marks[0].time - candles[0].open_time <= 330 * MINUTE
-            assert marks[0].time - first.time <= run.settings.risk.data_age_s * 1000
+            assert START + 1000 * MINUTE < candles[0].open_time <= marks[0].time - 290 * MINUTE
             assert all(a.time < b.time for a, b in pairwise(marks))
             assert all(
                 mark.index and abs(mark.spot - mark.mark) < 30 and mark.funding is None for mark in marks
@@ -171,12 +169,11 @@ def test_faults_of_the_venue_and_a_lost_bus_lose_and_repeat_nothing(
     """Errors, rate limits, cut connections; and NT #4255: a silent socket that still pongs."""
     with a_venue() as venue, Run(redis_url, namespace, venue, name) as run:
         venue.control.faults(
-            {"kind": "maintenance", "operation": "instruments", "times": 1},
             {"kind": "status", "operation": "candles", "every": 3, "times": 5},
             {"kind": "lost_reply", "operation": "candles", "every": 4, "times": 3},
             {"kind": "rate_limit", "operation": "candles", "nth": 5, "retry_after_s": 0},
             {"kind": "status", "operation": "tickers", "every": 5, "status": 500, "times": 4},
-            {"kind": "ws_cut", "nth": 30, "times": 1},
+            {"kind": "ws_cut", "nth": 20, "times": 1},
         )
         run.until(lambda: sum(venue.control.fired()) >= 6 and run.live(20))
         run.bus.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from decimal import Decimal
@@ -12,11 +13,11 @@ import ccxt
 import pytest
 
 from market_data.live.bars import Page
-from market_data.live.faults import Trouble
+from market_data.live.faults import Trouble, Troubles
 from market_data.live.gate import Backoff, Gate, retry_after
 from market_data.live.mailbox import MOST_PAGES, Mailbox
 from market_data.live.prices import Quote
-from market_data.live.venue import quote_of
+from market_data.live.words import quote_of
 
 D = Decimal
 
@@ -77,6 +78,32 @@ def test_whatever_goes_wrong_is_trouble(error: BaseException) -> None:
 )
 def test_retry_after(headers: dict[str, str] | None, seconds: float) -> None:
     assert retry_after(headers) == seconds
+
+
+def test_what_a_venue_does_not_have_is_not_asked_for_again() -> None:
+    async def run() -> Trouble:
+        async def fail() -> None:
+            raise ccxt.NotSupported("no sandbox")
+
+        with pytest.raises(Trouble) as caught:
+            await Gate().ask(Client(), fail)
+        return caught.value
+
+    assert asyncio.run(run()).refused
+
+
+def test_trouble_is_said_once_and_not_for_a_single_lost_answer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    troubles = Troubles()
+    troubles.note("prices", Trouble("away"))
+    troubles.fine("prices")
+    assert not caplog.records
+    for _ in range(5):
+        troubles.note("prices", Trouble("away"))
+    troubles.fine("prices")
+    troubles.fine("prices")
+    assert [record.message for record in caplog.records] == ["no answer", "answers again"]
+    assert troubles.count == 6
 
 
 def test_waits_double_up_to_a_limit_and_begin_again() -> None:

@@ -76,6 +76,7 @@ def test_an_answer_that_came_too_early_is_no_evidence_of_a_gap() -> None:
     own = track()
     for _ in range(5):
         own.take(page([0, 1, 3, 4], asked=3.05))  # a twentieth of a minute is less than `gap_ms`
+    own.take(page([0, 1, 3, 4], asked=5))
     assert published(own, 6) == ["0", "1"]
 
 
