@@ -205,6 +205,7 @@ class KrakenFutures(CcxtVenue):
         found: dict[str, VenueFill] = {}
         seen: set[str] = set()
         request: dict[str, str] = {}
+        longest = 0
         for _ in range(_PAGES):
             rows = _rows(await self.ask(self._client.privateGetFills, request), "fills")
             fresh = [row for row in rows if str(row["fill_id"]) not in seen]
@@ -212,11 +213,11 @@ class KrakenFutures(CcxtVenue):
             for row in fresh:
                 if str(row["symbol"]).upper() == market.id.upper() and words.millis(row["fillTime"]) >= since:
                     found[str(row["fill_id"])] = _fill(row, symbol, market)
-            oldest = min((words.millis(row["fillTime"]) for row in rows), default=0)
-            if not fresh or oldest < since:
+            oldest, longest = words.millis(rows[-1]["fillTime"]) if rows else 0, max(longest, len(rows))
+            if oldest < since or not rows or (not fresh and len(rows) < longest):
                 return sorted(found.values(), key=lambda fill: (fill.time, fill.fill_id))
             # one millisecond later, lest a fill of the same moment is on neither page
-            request = {"lastFillTime": words.iso(oldest + 1)}
+            request = {"lastFillTime": words.iso(oldest + 1 if fresh else oldest)}
         raise Unclear(f"there are too many fills since {words.iso(since)}")
 
     @readable

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Leg, Liquidity, OrderKind, PlaceOrder, PositionState, Side, VenueRefusal
 from bus_schemas.settings import VenueSettings
+from execution.live import kraken_words as words
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.kraken import KrakenFutures
 from execution.live.port import Hint, KeyRights, OrderRef, Standing, VenueOrder
@@ -505,6 +506,49 @@ def test_an_answer_that_is_not_as_documented_is_unclear(
 
     monkeypatch.setattr(stage.adapter._client, "privateGetAccounts", answered)
     assert type(stage.fails(stage.adapter.account())) is Unclear
+
+
+@pytest.mark.parametrize("moments", [[0, 1, 1, 2], [0, 0, 0], [0, 1, 2, 3, 4, 5], [0], []])
+def test_no_fill_is_lost_between_two_pages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, moments: list[int]
+) -> None:
+    """Three to a page, newest first, several of one moment."""
+    time = stage.adapter.now()
+    rows = [_fill_row(number, time + moment) for number, moment in enumerate(moments)][::-1]
+
+    async def page(params: dict[str, str]) -> dict[str, Any]:
+        before = words.millis(params["lastFillTime"]) if params else time + 100
+        return {"fills": [row for row in rows if words.millis(row["fillTime"]) < before][:3]}
+
+    monkeypatch.setattr(stage.adapter._client, "privateGetFills", page)
+    found = stage.run(stage.adapter.fills(SYMBOL, time - 10))
+    assert [fill.time - time for fill in found] == moments
+
+
+def _fill_row(number: int, time: int) -> dict[str, Any]:
+    row = {
+        "fill_id": f"f{number}",
+        "order_id": "o",
+        "symbol": "PF_XBTUSD",
+        "side": "buy",
+        "fillType": "maker",
+    }
+    return row | {"size": 0.01, "price": 60_000, "fillTime": words.iso(time)}
+
+
+def test_a_venue_that_repeats_the_key_does_not_put_it_into_errors(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, secret = stage.venue.keys(NAME)
+    for failed in (Refused(VenueRefusal.OTHER, f"{key} {secret}"), Denied(f"for {key}")):
+        monkeypatch.setattr(stage.adapter, "word", lambda _, failed=failed: failed)
+        found = stage.fails(stage.adapter.place(order(quantity="0.01", price="1"), -1000))
+        assert isinstance(found, NotSent)  # the answer was a success of HTTP, so nobody was asked
+        stage.control.faults({"kind": "status", "status": 500, "times": 1})
+        found = stage.fails(stage.adapter.place(order(), 5000))
+        assert found is failed
+        assert key not in repr(found) + str(vars(found))
+        assert secret not in repr(found) + str(vars(found))
 
 
 def test_an_account_at_sixty_times_the_speed() -> None:
