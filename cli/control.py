@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,12 +20,14 @@ from bus_schemas.errors import ConfigurationError, Disconnected, Unreachable
 from bus_schemas.events import Acknowledge, Body, KillSwitch
 from bus_schemas.settings import load
 from bus_schemas.settings.sources import CONFIG_VARIABLE, PLATFORM_VARIABLE, PREFIX
-from bus_schemas.topology import Stream, Topology
+from bus_schemas.topology import Stream, Topology, Unit
 from cli import beats
 from cli.folder import only_run, running
 from cli.report import Follower, holding
 
 CONFIRM_S = 10.0
+EXECUTION, RISK = "manager", "risk"
+"""Readers of controls."""
 
 
 def find(redis: str | None, namespace: str | None, pid: int | None, config: Path | None) -> RedisObserver:
@@ -159,14 +163,21 @@ def _collect(observer: RedisObserver) -> Status:
 
 
 def kill(observer: RedisObserver, reason: str, flatten: bool) -> None:
-    """Latch the kill switch and wait until risk and execution have taken it.
+    """Latch the kill switch. It is told as latched once execution has taken it, which needs nobody else:
+    entries are cancelled and none is placed any more.
 
     Raises:
-        Unreachable: it is latched on the bus, but a service has not taken it yet.
+        Unreachable: it is on the bus, but execution has not taken it yet.
     """
-    _tell(observer, KillSwitch(time=_now(), reason=reason, by=getpass.getuser(), flatten=flatten))
+    control = KillSwitch(time=_now(), reason=reason, by=getpass.getuser(), flatten=flatten)
+    number, deadline = _post(observer, control), time.monotonic() + CONFIRM_S
+    _require(_missing(observer, number, deadline, (EXECUTION,)))
     then = "positions are being closed at market" if flatten else "stops stay at the venue"
-    print(f"the kill switch is latched; {then}. Release it with: run.py acknowledge")
+    print(f"the kill switch is latched; {then}. Release it with: run.py acknowledge", flush=True)
+    if _missing(observer, number, deadline, (RISK,)):
+        print(
+            "warning: risk has not taken it; is the service running? It will when it starts", file=sys.stderr
+        )
 
 
 def acknowledge(observer: RedisObserver, symbol: str) -> None:
@@ -175,23 +186,33 @@ def acknowledge(observer: RedisObserver, symbol: str) -> None:
     Raises:
         Unreachable: a service has not taken it yet.
     """
-    _tell(observer, Acknowledge(time=_now(), by=getpass.getuser(), symbol=symbol))
+    number = _post(observer, Acknowledge(time=_now(), by=getpass.getuser(), symbol=symbol))
+    _require(_missing(observer, number, time.monotonic() + CONFIRM_S, (EXECUTION, RISK)))
     print(f"acknowledged for {'everything' if symbol == '*' else symbol}")
 
 
-def _tell(observer: RedisObserver, control: Body) -> None:
-    number = observer.post(Stream.CONTROLS, observer.topology.account, control)
+def _post(observer: RedisObserver, control: Body) -> int:
+    return observer.post(Stream.CONTROLS, observer.topology.account, control)
+
+
+def _missing(observer: RedisObserver, number: int, deadline: float, readers: Sequence[str]) -> list[Unit]:
+    """Of these readers, those that have not taken the control by the deadline."""
     place = observer.topology.places(Stream.CONTROLS)[0]
-    readers = [unit for unit in observer.topology.turn_order if place in observer.topology.inputs(unit)]
-    deadline = time.monotonic() + CONFIRM_S
-    while waiting := [unit for unit in readers if observer.positions(unit).get(place, 0) < number]:
+    units = [unit for reader in readers for unit in observer.topology.units(reader)]
+    while waiting := [unit for unit in units if observer.positions(unit).get(place, 0) < number]:
         if time.monotonic() > deadline:
-            names = " and ".join(str(unit) for unit in waiting)
-            raise Unreachable(
-                f"written to the bus, where it stays, but {names} did not take it within {CONFIRM_S:g} s: "
-                "is the service running?"
-            )
+            break
         time.sleep(0.05)
+    return waiting
+
+
+def _require(waiting: Sequence[Unit]) -> None:
+    if waiting:
+        names = " and ".join(str(unit) for unit in waiting)
+        raise Unreachable(
+            f"written to the bus, where it stays, but {names} did not take it within {CONFIRM_S:g} s: "
+            "is the service running?"
+        )
 
 
 def _now() -> int:

@@ -47,7 +47,7 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
         client.set_sandbox_mode(True)
     if settings.rest_url:
         client.urls["api"] = redirected(client.urls["api"], settings.rest_url, settings.ws_url)
-    client.milliseconds = clock.now
+    client.milliseconds = clock.estimate
     return client
 
 

@@ -36,6 +36,11 @@ class VenueClock:
         self._last = max(self._last, round(self._at(self._monotonic())))
         return self._last
 
+    def estimate(self) -> Millis:
+        """The same without the promise not to go back: what a signature is dated by, since a venue refuses
+        one from its future."""
+        return round(self._at(self._monotonic()))
+
     def mark(self) -> float:
         """A moment, to hand to `set`."""
         return self._monotonic()
