@@ -35,6 +35,9 @@ check: venv  ## ruff, mypy, import-linter, schema compatibility, purity of the c
 bench: venv  ## speed, beside its limits, as ratios
 	$(PY) -m tests.bench
 
+soak: venv  ## an hour of simulated trading at 60 times the speed, with faults and kills
+	$(PY) -m tests.soak --protocol binanceusdm
+
 chaos: venv  ## kill and freeze processes in the middle of a run: make chaos KILLS=200
 	$(PY) -m tests.chaos --kills $(KILLS)
 
