@@ -44,7 +44,10 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
     if settings.sandbox:
         if "test" not in client.urls:
             raise ConfigurationError(f"{name} has no sandbox")
-        client.set_sandbox_mode(True)
+        if client.id.startswith("binance"):  # its test network is gone; demo trading took its place
+            client.enable_demo_trading(True)
+        else:
+            client.set_sandbox_mode(True)
     if settings.rest_url:
         client.urls["api"] = redirected(client.urls["api"], settings.rest_url, settings.ws_url)
     client.milliseconds = clock.estimate

@@ -51,9 +51,6 @@ class BinanceFutures(CcxtVenue):
     def __init__(self, settings: VenueSettings, symbols: Sequence[str]) -> None:
         super().__init__(settings, symbols)
         self._settle = "USDT"
-        if settings.sandbox:  # the old test network is gone; ccxt refuses it, demo trading took its place
-            self._client.set_sandbox_mode(False)
-            self._client.enable_demo_trading(True)
 
     def word(self, reply: Reply) -> VenueFault | None:
         found = code_of(reply)
