@@ -78,7 +78,7 @@ class KrakenFutures(VenueProtocol):
 
     async def close(self) -> None:
         self._account.close()
-        for desk in (self._public, self._history, self._feeds):
+        for desk in (self._public, self._history, self._account, self._feeds):
             desk.stop()
 
     def _cancel_all(self, reason: str) -> object:

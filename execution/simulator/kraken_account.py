@@ -13,7 +13,7 @@ from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
 from execution.simulator.kraken_http import Desk, Params, reply
 from execution.simulator.kraken_words import ACCOUNT, ErrorWord, Words
-from execution.simulator.orders import SimOrder, SimPosition, SimRefusal
+from execution.simulator.orders import AccountReset, SimEvent, SimOrder, SimPosition, SimRefusal
 from execution.simulator.protocol import Operation, Route
 
 _FILLS = 100
@@ -41,6 +41,7 @@ class AccountDesk:
         self._key = key
         self._cancel_all = cancel_all
         self._switch: asyncio.TimerHandle | None = None
+        self.stop = exchange.subscribe(self._hear)
 
     def routes(self) -> list[Route]:
         """Where they are."""
@@ -92,6 +93,10 @@ class AccountDesk:
         if self._switch is not None:
             self._switch.cancel()
             self._switch = None
+
+    def _hear(self, event: SimEvent) -> None:
+        if isinstance(event, AccountReset):
+            self.close()
 
     async def _check(self, request: web.Request) -> web.Response:
         if self._desk.refusal(request, request.raw_path.partition("?")[2]):

@@ -14,6 +14,7 @@ from execution.simulator.kraken_http import Desk, Params
 from execution.simulator.kraken_words import ACCOUNT, ErrorWord, Words, iso, kind, reason, uuid_of
 from execution.simulator.orders import (
     ZERO,
+    AccountReset,
     Filled,
     OrderChanged,
     SimEvent,
@@ -82,6 +83,10 @@ class HistoryDesk:
             self._note(_EXECUTIONS, event.order, _execution(event.fill, event.order))
         elif isinstance(event, OrderChanged):
             self._order(event.order, event.cause)
+        elif isinstance(event, AccountReset):
+            self._active.clear()
+            for book in self._books.values():
+                book.clear()
 
     def _order(self, order: SimOrder, cause: str) -> None:
         stop, why = order.kind is OrderKind.STOP, reason(order).lower()
