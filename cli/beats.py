@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Sequence
 
 from bus_schemas.bus.port import Observer
 from bus_schemas.codec import decode
@@ -39,16 +40,26 @@ def silence_s(beat: Heartbeat) -> float:
 
 def alive(observer: Observer) -> list[Heartbeat]:
     """Replicas that work in the namespace right now."""
+    return working(newest(observer))
+
+
+def working(found: Sequence[Heartbeat]) -> list[Heartbeat]:
+    """Those of the newest heartbeats whose replicas work right now."""
     return [
         beat
-        for beat in newest(observer)
+        for beat in found
         if beat.status != "stopping" and silence_s(beat) < SILENT_S and not _dead_here(beat)
     ]
 
 
 def health_address(observer: Observer) -> str:
     """`host:port` of the health service; empty before it serves."""
-    return next((b.http for b in reversed(newest(observer)) if b.service == "health" and b.http), "")
+    return served(newest(observer))
+
+
+def served(found: Sequence[Heartbeat]) -> str:
+    """`host:port` of the health service among the newest heartbeats."""
+    return next((b.http for b in reversed(found) if b.service == "health" and b.http), "")
 
 
 def process_lives(pid: int) -> bool:

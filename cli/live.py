@@ -35,7 +35,7 @@ from cli import beats, gatekeeper, gates
 from cli.account_lease import AccountLease, account_key
 from cli.findings import Gate, show
 from cli.fingerprint import LIVE
-from cli.lifecycle import POLL_S, Interrupted, ServiceRun, connect, refuse_company
+from cli.lifecycle import LOOK_S, POLL_S, Interrupted, ServiceRun, connect, refuse_company
 from cli.live_settings import key_variables, with_terms, without_secrets
 from cli.live_watch import Said, Watch
 from cli.log_files import LogFiles
@@ -182,7 +182,7 @@ class LiveRun(ServiceRun):
 
     def _attend(self, bus: RedisBus) -> None:
         self._said.say(f"trading {self._venue.name} in the namespace {self._settings.bus.namespace!r}")
-        watch = Watch(bus, self._said, self._services)
+        watch, read = Watch(bus, self._said, self._services), 0.0
         while not self._stopped:
             if self.supervisor:
                 self.supervisor.check()
@@ -191,7 +191,9 @@ class LiveRun(ServiceRun):
                     f"another worker has taken this account: {holder}; this one stops", EXIT_ACCOUNT_TAKEN
                 )
             watch.look()
-            self._logs.follow()
+            if time.monotonic() - read > LOOK_S:
+                self._logs.follow()
+                read = time.monotonic()
             self._revive()
             time.sleep(POLL_S)
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.errors import Disconnected
 from cli import beats
-from cli.lifecycle import LOOK_S
 from cli.report import holding
 
+EVERY_S = 1.0
 TELL_AGAIN_S = 30.0
 """Between two sentences about a server that does not answer."""
 
@@ -54,7 +54,7 @@ class Watch:
         now = time.monotonic()
         if now < self._due:
             return
-        self._due = now + LOOK_S
+        self._due = now + EVERY_S
         try:
             self._services()
             self._holding()
@@ -65,8 +65,9 @@ class Watch:
                 self._said.say(f"waiting for the server: {error}")
 
     def _services(self) -> None:
-        ready = {beat.service for beat in beats.alive(self._bus) if beat.status == "ready"} & self._wanted
-        address = beats.health_address(self._bus)
+        found = beats.newest(self._bus)
+        ready = {beat.service for beat in beats.working(found) if beat.status == "ready"} & self._wanted
+        address = beats.served(found)
         if address and address != self._address:
             self._said.say(f"health is served on http://{address}/")
             self._address = address
