@@ -74,7 +74,7 @@ class VenueSource:
         self._kind = self._resolved(candles_from)
         self._spot_id = SPOT_VENUES.get(settings.name, settings.name)
         self.bars = self.make(self._spot_id) if self._kind == "spot" else self.perp
-        if self.bars is not self.perp:
+        if self.bars.id == "binance":  # else its futures' markets are loaded as well
             self.bars.options["fetchMarkets"] = {"types": ["spot"]}
         self.origin = f"{self.bars.id}:{self._kind}"
         self.listings: dict[str, Listing] = {}
@@ -270,7 +270,14 @@ class VenueSource:
             return market.unified
         own = self._spot_map.get(symbol)
         name = own or f"{market.instrument.base}/{market.instrument.quote}"
-        if self.bars.markets.get(name, {}).get("spot"):
+        spot = self.bars.markets.get(name, {})
+        if spot.get("spot") and spot["base"] != market.instrument.base:
+            # such as 1000PEPE, whose prices are a thousand times those of PEPE
+            raise ConfigurationError(
+                f"market_data.spot: {name} is not a market of {market.instrument.base}, as {symbol} is: "
+                "its prices are others; take candles_from = index"
+            )
+        if spot.get("spot"):
             return name
         if own:
             raise ConfigurationError(
