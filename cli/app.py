@@ -178,9 +178,9 @@ def kill(
     pid: Pid = None,
     config: Config = None,
 ) -> None:
-    """Latch the kill switch: no entries any more, resting entries cancelled, stops left alone.
+    """Latch the kill switch: no entries any more, resting entries and targets cancelled, stops left alone.
 
-    It survives restarts and stays until `acknowledge`.
+    It survives restarts and stays until `acknowledge`; then targets are placed again.
 
     **Examples**
 

@@ -164,7 +164,7 @@ def _collect(observer: RedisObserver) -> Status:
 
 def kill(observer: RedisObserver, reason: str, flatten: bool) -> None:
     """Latch the kill switch. It is told as latched once execution has taken it, which needs nobody else:
-    entries are cancelled and none is placed any more.
+    entries and targets are cancelled, and no entry is placed any more.
 
     Raises:
         Unreachable: it is on the bus, but execution has not taken it yet.

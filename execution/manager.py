@@ -306,7 +306,7 @@ class OrderManager(Decider):
 
     def _kill(self, body: KillSwitch) -> list[Output]:
         self._switches.edit(_ONE).killed = True
-        return self._each(self._matching(_ALL), self._now, _close if body.flatten else _withdraw)
+        return self._each(self._matching(_ALL), self._now, _close if body.flatten else _strip)
 
     def _reduce_only(self, body: ReduceOnly) -> list[Output]:
         self._switches.edit(_ONE).reduce_only = body.on
@@ -314,11 +314,17 @@ class OrderManager(Decider):
 
     def _acknowledge(self, body: Acknowledge) -> list[Output]:
         self._switches.edit(_ONE).release(body.symbol)
-        return self._each(self._matching(body.symbol), self._now, _look_again)
+        again = _resume if body.symbol == _ALL else _look_again
+        return self._each(self._matching(body.symbol), self._now, again)
 
 
 def _withdraw(turn: Turn, position: Position) -> None:  # noqa: ARG001
     position.entry_withdrawn = True
+
+
+def _strip(turn: Turn, position: Position) -> None:
+    _withdraw(turn, position)
+    position.targets_withdrawn = True
 
 
 def _close(turn: Turn, position: Position) -> None:  # noqa: ARG001
@@ -330,6 +336,11 @@ def _close(turn: Turn, position: Position) -> None:  # noqa: ARG001
 def _look_again(turn: Turn, position: Position) -> None:
     position.ask_anew()
     reconcile.write_off(turn, position)
+
+
+def _resume(turn: Turn, position: Position) -> None:
+    position.targets_withdrawn = False
+    _look_again(turn, position)
 
 
 def _missing(symbol: str) -> Position:

@@ -107,6 +107,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         exit: why the position is being closed at market; None while it is not.
         last_exit: what the latest closing fill was for.
         entry_withdrawn: what is unfilled of the entry is no longer wanted.
+        targets_withdrawn: nor are its targets, until a person acknowledges; the stop stays.
         break_even: the stop was moved to break-even.
         naked_since: since when it has been without an acknowledged stop over the whole of it.
         naked_heard: when we heard of that, where later than it began.
@@ -133,6 +134,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     exit: ExitReason | None = None
     last_exit: ExitReason | None = None
     entry_withdrawn: bool = False
+    targets_withdrawn: bool = False
     break_even: bool = False
     naked_since: Millis | None = None
     naked_heard: Millis | None = None

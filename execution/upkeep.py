@@ -105,7 +105,7 @@ def _protect(turn: Turn, position: Position) -> None:
 
 
 def _targets(turn: Turn, position: Position) -> None:
-    if position.exit is not None:
+    if position.exit is not None or position.targets_withdrawn:
         for order in position.live(*TARGETS):
             turn.cancel(position, order)
         return

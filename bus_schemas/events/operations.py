@@ -6,7 +6,7 @@ from bus_schemas.events.base import Body
 
 
 class KillSwitch(Body, frozen=True, kw_only=True):
-    """Latch the kill switch: no entries, resting entries cancelled, stops left alone.
+    """Latch the kill switch: no entries, resting entries and targets cancelled, stops left alone.
 
     Controls are idempotent and carry the wall clock of whoever gave them: they come from outside.
 

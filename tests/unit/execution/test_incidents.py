@@ -35,7 +35,19 @@ def state(desk: Desk, name: str) -> str:
 
 def test_1_the_kill_switch_never_cancels_a_protective_stop() -> None:
     desk = Desk().open().control(KillSwitch(time=9, reason="x", by="y"))
-    assert desk.names(CancelOrder) == []
+    assert desk.names(CancelOrder) == ["t11", "t21"]
+    assert desk.cancelled("t11").cancelled("t21").tick(60).position.protected
+    assert desk.names(CancelOrder) == ["t11", "t21"]
+
+
+def test_1_targets_come_back_when_a_person_has_looked() -> None:
+    desk = Desk().open().control(KillSwitch(time=9, reason="x", by="y")).cancelled("t11", "0.5")
+    desk.fill("t11", "0.5").control(Acknowledge(time=10, by="y", symbol="XUSDT"))
+    assert desk.placed == ["e1", "s1", "t11", "t21"]
+    desk.control(Acknowledge(time=10, by="y"))
+    assert desk.placed == ["e1", "s1", "t11", "t21", "t12"]  # t21 is not gone yet
+    desk.cancelled("t21")
+    assert {desk.command_of(name).quantity for name in ("t12", "t22")} == {D("0.5"), D(1)}
 
 
 def test_2_an_instant_fill_before_the_acknowledgement_is_a_position() -> None:

@@ -121,13 +121,12 @@ def test_an_entry_that_never_filled_is_abandoned() -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        KillSwitch(time=1, reason="x", by="me"),
         ReduceOnly(time=1, on=True, by="me"),
         TradingHalted(time=1, symbol="*", reason=HaltReason.DRAWDOWN, detail=""),
         TradingHalted(time=1, symbol=SYMBOL, reason=HaltReason.MISMATCH, detail=""),
     ],
 )
-def test_halts_cancel_entries_and_never_stops(word: object) -> None:
+def test_halts_cancel_entries_and_neither_targets_nor_stops(word: object) -> None:
     world = trade("102 102 100 101")
     world.give(Stream.CONTROLS, "manager", word)  # type: ignore[arg-type]
     assert [c.client_id[3:5] for c in world.bodies(CancelOrder)] == ["e1"]
@@ -141,6 +140,16 @@ def test_halts_cancel_entries_and_never_stops(word: object) -> None:
     )
     world.bars("101 121 101 121")
     assert closed(world) == [("targets", D(15))]
+
+
+def test_the_kill_switch_leaves_the_stop_alone() -> None:
+    world = trade("102 102 100 101").control(KillSwitch(time=1, reason="x", by="me"))
+    assert [c.client_id[3:5] for c in world.bodies(CancelOrder)] == ["e1", "t1", "t2"]
+    assert {c.time for c in world.bodies(CancelOrder)} == {world.time}  # the venue's, not the operator's
+    world.bars("101 121 101 121")
+    assert closed(world) == []
+    world.bars("121 121 90 91")
+    assert [reason for reason, _ in closed(world)] == ["stop"]
 
 
 def test_a_halt_ends_by_clock_by_word_and_by_acknowledgement() -> None:
