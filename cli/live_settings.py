@@ -20,6 +20,12 @@ from health.database import database_url
 PORT = "PORT"
 SECRETS = ("api_key", "api_secret", "password")
 EVERYWHERE = "0.0.0.0"
+_PATIENCE = {
+    "execution": ("answer_ms", "not_found_grace_ms", "stop_deadline_ms", "mismatch_grace_ms"),
+    "risk": ("unprotected_s",),
+    "venue": ("lag_ms", "entry_patience_ms"),
+}
+"""Settings in the venue's time that are patience with our own network."""
 
 
 def live_settings(
@@ -48,6 +54,28 @@ def live_settings(
         "runtime": beside_each_other(settings.runtime),
         "health": _health(settings.health, health, environment),
     }
+    return at_the_pace(settings.model_copy(update=update))
+
+
+def at_the_pace(settings: Settings) -> Settings:
+    """The same for a simulated venue whose clock runs faster than ours.
+
+    Event time is the venue's, and what waits for an answer waits for our network: ten of the venue's
+    seconds are a sixth of one of ours at sixty times. So these defaults grow with the pace; a value of
+    the configuration stands.
+    """
+    rate = settings.venue.clock_rate
+    if rate <= 1:
+        return settings
+    update = {}
+    for name, fields in _PATIENCE.items():
+        section = getattr(settings, name)
+        grown = {
+            field: round(getattr(section, field) * rate)
+            for field in fields
+            if field not in section.model_fields_set
+        }
+        update[name] = section.model_copy(update=grown)
     return settings.model_copy(update=update)
 
 

@@ -175,7 +175,9 @@ def friendly(greeting: Mapping[str, Any]) -> str:
             "",
             f"{name} lists {', '.join(protocol['symbols'])}. To trade there:",
             "",
-            f"  {settings} \\\n  python run.py live --venue {name} --force",
+            f"  {settings} \\\n"
+            f"  python run.py live --venue {name} --force --with-health \\\n"
+            f"  --symbols {','.join(protocol['symbols'])}",
         ]
     lines += ["", f"Prices, faults and the truth: {greeting['url']}/simulator/state. Ctrl-C ends it."]
     return "\n".join(lines)

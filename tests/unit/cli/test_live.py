@@ -20,7 +20,7 @@ from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Candle
 from bus_schemas.instruments import Instrument
-from bus_schemas.settings import VenueSettings, load
+from bus_schemas.settings import Settings, VenueSettings, load
 from cli import account_lease, server_folder
 from cli.account_lease import AccountLease, Holder, account_key
 from cli.candle_poll import mark_of
@@ -29,7 +29,7 @@ from cli.experiment import on_paper
 from cli.fingerprint import LIVE
 from cli.inline import Inline
 from cli.live import claim_of
-from cli.live_settings import key_variables, live_settings, with_terms, without_secrets
+from cli.live_settings import at_the_pace, key_variables, live_settings, with_terms, without_secrets
 from cli.log_files import LogFiles
 from cli.server_folder import ServerFolder
 from tests.support.shell import eventually
@@ -136,6 +136,18 @@ def test_the_ledger_is_the_one_that_was_migrated(tmp_path: Path, monkeypatch: py
     assert ledger(OPTIONS, {"DATABASE_URL": "postgres://u:p@h/n"}) == "postgresql+psycopg://u:p@h/n"
     own = OPTIONS | {"health": {"database": "sqlite:////b.db"}}
     assert ledger(own, {"DATABASE_URL": "sqlite:///a.db"}) == "sqlite+pysqlite:////b.db"
+
+
+def test_patience_grows_with_the_pace_of_a_simulated_venue_unless_it_is_told() -> None:
+    venue = {"name": "binanceusdm", "rest_url": "http://127.0.0.1:1", "clock_rate": 60}
+    slow = Settings()
+    fast = at_the_pace(Settings(venue=venue, execution={"stop_deadline_ms": 20_000}))
+    assert fast.execution.answer_ms == 60 * slow.execution.answer_ms
+    assert fast.venue.lag_ms == 60 * slow.venue.lag_ms
+    assert fast.risk.unprotected_s == 60 * slow.risk.unprotected_s
+    assert fast.execution.stop_deadline_ms == 20_000
+    assert fast.risk.data_age_s == slow.risk.data_age_s
+    assert at_the_pace(slow) == slow
 
 
 def test_keys_are_apart_from_what_every_service_reads() -> None:
