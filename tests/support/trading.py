@@ -205,7 +205,7 @@ class Trading:
         """Every order of ours that the venue ever took, by name; a triggered stop's successor aside."""
         found: dict[str, list[dict[str, Any]]] = {}
         for order in self.account()["orders"]:
-            if not order["origin"]:
+            if order["client_id"] and not order["origin"]:
                 found.setdefault(order_name(order["client_id"]), []).append(order)
         return found
 
