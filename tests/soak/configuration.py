@@ -30,7 +30,7 @@ LOOSE: dict[str, Any] = {
 }
 """Every break of structure with a zone is a signal: a simulated day has some fifty."""
 
-KEEP_EVENTS = 2000
+KEEP_EVENTS = 1000
 """Entries of a stream that are kept, so that a short run, too, sees the bus's memory level off."""
 STOP_DEADLINE_S = 15
 
