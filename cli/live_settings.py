@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.instruments import Instrument
-from bus_schemas.settings import HealthSettings, Settings, load
+from bus_schemas.settings import BusSettings, HealthSettings, Settings, load
 from cli.lifecycle import beside_each_other
 from cli.terms import over_theirs
 from execution.live.terms import check_terms
@@ -20,6 +20,8 @@ from health.database import database_url
 PORT = "PORT"
 SECRETS = ("api_key", "api_secret", "password")
 EVERYWHERE = "0.0.0.0"
+KEEP_EVENTS = 200_000
+"""Two days and more of a symbol's marks at one a second, 100 MB or so for each busy stream."""
 _PATIENCE = {
     "execution": ("answer_ms", "not_found_grace_ms", "stop_deadline_ms", "mismatch_grace_ms"),
     "risk": ("unprotected_s",),
@@ -50,11 +52,16 @@ def live_settings(
             "on paper it is run.py paper"
         )
     update: dict[str, Any] = {
-        "bus": settings.bus.model_copy(update={"lockstep": False}),
+        "bus": settings.bus.model_copy(update={"lockstep": False} | _horizon(settings.bus)),
         "runtime": beside_each_other(settings.runtime),
         "health": _health(settings.health, health, environment),
     }
     return at_the_pace(settings.model_copy(update=update))
+
+
+def _horizon(bus: BusSettings) -> dict[str, int]:
+    """What the streams keep: a live run has no end, and what tells of the past is the ledger."""
+    return {} if "keep_events" in bus.model_fields_set else {"keep_events": KEEP_EVENTS}
 
 
 def at_the_pace(settings: Settings) -> Settings:

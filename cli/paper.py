@@ -127,7 +127,10 @@ class PaperRun(ServiceRun):
             raise
 
     def _own(self, settings: Settings, url: str | None) -> Settings:
+        data = settings.market_data.data
         sections = {
+            # the services work elsewhere than we do
+            "market_data": settings.market_data.model_copy(update={"data": data and data.resolve()}),
             "runtime": beside_each_other(settings.runtime),
             "bus": settings.bus.model_copy(
                 update={"url": SecretStr(url or (self.server.url if self.server else ""))}

@@ -44,6 +44,8 @@ TROUBLE_S = 5.0
 """How long the venue must be out of reach before a person is told."""
 FUNDING_S = 300.0
 SYNC_S = 300.0
+IDLE_TICKS = 5
+"""How many ticks one stands for while nothing is open or under way."""
 IDLE_REPORT_S = 60.0
 """Time between two reports of an account in which nothing is open and nothing changes."""
 
@@ -223,7 +225,13 @@ class Edge:
             if _moment() - synced > SYNC_S:
                 synced = _moment()
                 await self._sync()
-            await asyncio.sleep(self._settings.tick_s)
+            await asyncio.sleep(self._settings.tick_s * (IDLE_TICKS if self._idle else 1))
+
+    @property
+    def _idle(self) -> bool:
+        """Whether nobody waits for time to pass."""
+        register = self._desk.register
+        return not (register.live() or register.pending() or register.exposed)
 
     async def _sync(self) -> None:
         try:

@@ -122,6 +122,11 @@ class Register:
         orders = map(self._orders.get, self._orders.known())
         return [held for held in orders if held.live and symbol in (None, held.symbol)]
 
+    @property
+    def exposed(self) -> bool:
+        """Whether the account had a position at the last look."""
+        return bool(self._journal.get(_ONE).positions)
+
     # Evidence -----------------------------------------------------------------------------------
 
     def learn(self, client_id: str, order: VenueOrder, time: Millis, again: bool = False) -> list[Body]:
@@ -231,8 +236,10 @@ class Register:
         return [*out, _filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
 
     def _strange(self, client_id: str, fill: VenueFill, time: Millis) -> list[Body]:
-        """A fill of no order that we know. One with an id of our form is told all the same."""
-        if not self._first_time(fill.fill_id):
+        """A fill of no order that we know. One with an id of our form is told all the same; one from before
+        our memory is of an order that has ended and is forgotten.
+        """
+        if time - fill.time > KEEP_MS or not self._first_time(fill.fill_id):
             return []
         if client_id:
             return [_filled(client_id, fill, ZERO, time)]
