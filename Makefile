@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed-dev
 KILLS ?= 12
 
-.PHONY: help venv run test check bench chaos chaos-live lock clean
+.PHONY: help venv run test check bench chaos chaos-live soak lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +21,8 @@ $(STAMP): requirements.lock
 run: venv  ## paper-trade the last 30 days of the bundled candles
 	$(PY) run.py paper
 
-test: venv  ## every test
-	$(PY) -m pytest
+test: venv  ## every test, in two halves side by side
+	$(PY) -m tests
 
 check: venv  ## ruff, mypy, import-linter, schema compatibility, purity of the core
 	$(VENV)/bin/ruff check .
