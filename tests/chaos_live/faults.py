@@ -14,13 +14,15 @@ Rules = list[dict[str, Any]]
 
 COMMANDS = ("place", "amend", "cancel")
 _TRIES = range(1, 16, 2)
+_QUERIES = (1, 4)
+"""A question is many requests, each of which may be hit: were all of them, an entry would be given up."""
 
 
 def _tries(kind: str, *operations: str, **more: Any) -> Rules:
     return [
         {"kind": kind, "operation": operation, "nth": nth, **more}
         for operation in operations or COMMANDS
-        for nth in _TRIES
+        for nth in (_TRIES if operation in COMMANDS else _QUERIES)
     ]
 
 
@@ -43,9 +45,9 @@ FAULTS: dict[str, Rules] = {
     "slow": [
         {"kind": "slow", "operation": each, "delay_s": 0.15} for each in (*COMMANDS, "look_up", "fills")
     ],
-    "too_late": _tries("slow", delay_s=0.6),
+    "too_late": _tries("slow", delay_s=0.8),
     "slow_reply": _tries("slow", delay_s=0.5, executed=True),
-    "no_reply": _tries("slow", "place", "cancel", delay_s=1.5, executed=True),
+    "no_reply": _tries("slow", "place", "cancel", delay_s=2.0, executed=True),
     "ws_drop": [{"kind": "ws_drop", "every": 2}],
     "ws_duplicate": [{"kind": "ws_duplicate"}],
     "ws_reorder": [{"kind": "ws_reorder", "every": 2}],
@@ -53,6 +55,10 @@ FAULTS: dict[str, Rules] = {
     "silent_socket": [{"kind": "silent_socket", "nth": 1}],
     "partial_fills": [{"kind": "partial_fills", "pieces": 5}],
     "fill_before_ack": [{"kind": "fill_before_ack", "nth": 1, "delay_s": 0.2}],
+    "filled_at_once": [
+        {"kind": "fill_before_ack", "nth": 1, "delay_s": 0.2},
+        {"kind": "partial_fills", "nth": 1, "pieces": 1},
+    ],
     "not_found": [{"kind": "not_found", "for_ms": 80}],
     "maintenance": _tries("maintenance", *COMMANDS, "look_up", "open_orders", "positions", "fills"),
     "clock_skew": [{"kind": "clock_skew", "from_s": 1.0, "until_s": 2.5, "skew_ms": 700}],

@@ -135,7 +135,7 @@ def _protection(scene: Scene) -> Iterator[str]:
     """No position without a stop past the deadline."""
     limit = EXECUTION["stop_deadline_ms"] / 1000 + RESTART_S
     if scene.guard.bare_s > limit:
-        yield f"the position was not covered by a stop for {scene.guard.bare_s:.1f} s; {limit:g} s are allowed"
+        yield f"it was not covered by a stop for {scene.guard.bare_s:.1f} s; {limit:g} s are allowed"
 
 
 def _peace(scene: Scene) -> Iterator[str]:

@@ -142,6 +142,12 @@ class Supervised:
         if self._task.done():
             raise RuntimeError(f"the service ended {len(self.deaths)} times: {self.deaths}")
 
+    async def kill(self) -> None:
+        """Let it die now; returns when it has, and the next life is about to begin."""
+        assert self._life is not None
+        self._life.send(signal.SIGKILL)
+        await self._life.wait()
+
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """End it for good; its exit code."""
         self._stopping = True

@@ -42,22 +42,22 @@ from tests.chaos_live.words import event_name
 SOURCE = "BTCUSDT"
 PIECES = 2
 """Every order fills in two parts, whatever the fault."""
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 LOOK_S = 0.01
 VENUE = {
     "poll_s": 0.4,
     "tick_s": 0.1,
-    "valid_ms": 400,
+    "valid_ms": 600,
     "lag_ms": 100,
-    "timeout_s": 1.0,
+    "timeout_s": 1.5,
     "breaker_s": 1.0,
     "weight_per_min": 60_000,
 }
 EXECUTION = {
-    "answer_ms": 1500,
+    "answer_ms": 2500,
     "not_found_grace_ms": 1000,
-    "stop_deadline_ms": 6000,
-    "mismatch_grace_ms": 3000,
+    "stop_deadline_ms": 10_000,
+    "mismatch_grace_ms": 5000,
 }
 
 
@@ -100,15 +100,19 @@ class Scene:
         protocol, fault: which.
         url: of the server of the bus.
         folder: for the settings and what the lives say.
+        patience_s: how long `until` waits.
 
     Attributes:
         sim, exchange: the truth.
         events: everything on a stream so far.
         orders: the last word of the order manager about each.
         place: the last word about the position.
+        keep: leave the folder behind.
     """
 
-    def __init__(self, protocol: str, fault: str, url: str, folder: Path) -> None:
+    def __init__(
+        self, protocol: str, fault: str, url: str, folder: Path, patience_s: float = PATIENCE_S
+    ) -> None:
         make = next(each for each in PROTOCOLS if each.name == protocol)
         rules = msgspec.structs.replace(make.rules, pieces=PIECES)
         self.sim = Simulator(protocols=(type(make.__name__, (make,), {"rules": rules}),))
@@ -119,6 +123,8 @@ class Scene:
         self.start_cash = self.exchange.books.cash
         self.guard = Guard(self)
         self.folder = folder
+        self.keep = False
+        self._patience_s = patience_s
         self.events: dict[Stream, list[Event]] = {
             Stream.EXECUTIONS: [],
             Stream.COMMANDS: [],
@@ -237,7 +243,7 @@ class Scene:
         Raises:
             Stuck: it does not come to be.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while True:
             if act is not None:
                 act()
@@ -247,7 +253,7 @@ class Scene:
             if self.service is not None:
                 self.service.check()
             if time.monotonic() > deadline:
-                raise Stuck(f"{what}: not within {PATIENCE_S:g} s; {self.picture()}")
+                raise Stuck(f"{what}: not within {self._patience_s:g} s; {self.picture()}")
             await asyncio.sleep(LOOK_S)
 
     def timeline(self) -> str:

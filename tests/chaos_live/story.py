@@ -52,31 +52,33 @@ async def tell(scene: Scene, ending: Ending) -> None:
     await rest(scene)
 
 
+def approval(scene: Scene) -> OrderApproved:
+    """What risk says to the one signal of the story."""
+    now = scene.exchange.clock()
+    return OrderApproved(
+        time=now,
+        signal_id=SIGNAL,
+        symbol=scene.symbol,
+        side=Side.LONG,
+        quantity=QUANTITY,
+        entry=Decimal(ENTRY),
+        stop=Decimal(STOP),
+        targets=(
+            Target(price=Decimal(TARGET_1), quantity=HALF),
+            Target(price=Decimal(TARGET_2), quantity=HALF),
+        ),
+        leverage=Decimal(5),
+        margin=Decimal(150),
+        risk=Decimal(12),
+        expires=now + 120_000,
+    )
+
+
 async def enter(scene: Scene) -> None:
     """Risk approves; the entry rests at the venue, and we know it."""
-    now = scene.exchange.clock()
-    scene.approve(
-        OrderApproved(
-            time=now,
-            signal_id=SIGNAL,
-            symbol=scene.symbol,
-            side=Side.LONG,
-            quantity=QUANTITY,
-            entry=Decimal(ENTRY),
-            stop=Decimal(STOP),
-            targets=(
-                Target(price=Decimal(TARGET_1), quantity=HALF),
-                Target(price=Decimal(TARGET_2), quantity=HALF),
-            ),
-            leverage=Decimal(5),
-            margin=Decimal(150),
-            risk=Decimal(12),
-            expires=now + 120_000,
-        ),
-        scene.symbol,
-    )
+    scene.approve(approval(scene), scene.symbol)
     entry = client_id(SIGNAL, Leg.ENTRY, 1)
-    known = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED)
+    known = (OrderState.ACCEPTED, OrderState.PARTLY_FILLED, OrderState.FILLED)
     await scene.until("the entry rests", lambda: entry in scene.orders and scene.orders[entry].state in known)
 
 
