@@ -31,6 +31,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     Attributes:
         counts: what happened, by name.
         faults: how often each kind fired.
+        logs: how often each warning was logged, by logger and message.
     """
 
     protocol: str
@@ -44,6 +45,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     faults: dict[str, int]
     kills: dict[str, int]
     counts: dict[str, int]
+    logs: dict[str, int]
 
 
 def judge(options: Options, record: Record, truth: Truth) -> Verdict:
@@ -80,7 +82,21 @@ def judge(options: Options, record: Record, truth: Truth) -> Verdict:
         faults=dict(sorted(fired.items())),
         kills=dict(Counter(kill.service for kill in record.kills)),
         counts=_counts(record),
+        logs=_warnings(truth.said),
     )
+
+
+def _warnings(said: str) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for line in said.splitlines():
+        if '"level":"warning"' not in line:
+            continue
+        try:
+            raw = msgspec.json.decode(line, type=dict[str, object])
+        except msgspec.MsgspecError:
+            continue  # a line that a killed process did not finish
+        found[f"{raw.get('logger')}: {raw.get('message')}"] += 1
+    return dict(found.most_common())
 
 
 def _counts(record: Record) -> dict[str, int]:

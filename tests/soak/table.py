@@ -25,7 +25,13 @@ def tables(verdict: Verdict) -> Iterator[Table]:
 def _happened(verdict: Verdict) -> Table:
     title = f"Soak on {verdict.protocol}: {verdict.minutes:g} minutes at {verdict.pace}, seed {verdict.seed}"
     shown = Table(title=title, title_justify="left", show_header=False)
-    for name, counts in (("said", verdict.counts), ("faults", verdict.faults), ("kills", verdict.kills)):
+    rows = {
+        "said": verdict.counts,
+        "faults": verdict.faults,
+        "kills": verdict.kills,
+        "warnings": verdict.logs,
+    }
+    for name, counts in rows.items():
         shown.add_row(name, ", ".join(f"{count} {what}" for what, count in counts.items()) or "none")
     return shown
 
