@@ -1,60 +1,75 @@
-"""Rows of the list of incidents that concern the order manager, one test at least for each; where an older
-test has a row, the table names it. Rows of other services: `tests/unit/test_incidents_elsewhere.py`.
+"""Rows of the list of incidents that concern the order manager, one test at least for each.
 
-A live SMC system's incidents (`inc`: test_incidents.py beside this; `risk`: the one in tests/unit/risk):
+This is also the table of all rows, of every service: `row: file part-of-a-name …; file …`. Files are named
+from `tests/`, without `test_` where it begins one of these: `here`; `inc` unit/execution/test_incidents;
+`risk` unit/risk/test_incidents; `else` unit/test_incidents_elsewhere; `chain` unit/test_safety_chain; `table`
+unit/execution/test_incidents_table, which reads this; and, at the simulated venue, `venue`, `trading` and
+`data`: integration/test_incidents_*.
 
- 1  margin halt inside the budget, stops cancelled    risk incident_1 (2), inc test_1
- 2  instant fill archived as stale, entered again     inc test_2 (2), risk incident_2 (3)
- 3  a restart flattened positions as phantoms         inc test_3 (3), risk incident_3, live_system_03
- 4  "not found" on cancel stopped the new stop        inc test_4 (2), live_system_04
- 5  positions of 70-120 % of equity                   risk incident_5 (2)
- 6  three spellings of one symbol                     live_system_06
- 7  targets at 300 %                                  inc test_7, risk incident_7
- 8  a filled stop, an unlisted status                 inc test_8, live_system_08; the status map: adapters
- 9  a replaced stop's id was not stored               inc test_9, risk incident_9, defect_06
-10  a stale peak, three safety files                  risk incident_10 (2)
-11  a counter that was not wired                      risk incident_11, e2e/test_limits
-12  half-contract exits refused 46 times              inc test_12, live_system_12, ft_7365
-13  candles discarded before hydration                elsewhere live_system_13
-14  a replay overwrote the live cache                 contract test_namespaces_do_not_touch_each_other,
-                                                      integration test_another_namespace_is_out_of_reach,
-                                                      test_namespaces_share_nothing
-15  reused fill ids, a zero price                     inc test_15 (2), risk incident_15 (2)
- +  a missing exit reason; swallowed errors; a        live_system_also, elsewhere no_error_is_swallowed
-    duplicate guard with an empty list
+A live SMC system's incidents:
+
+ live 1, a margin halt inside the budget, stops cancelled: inc test_1_; risk incident_1_; trading hb_2534
+ live 2, an instant fill, entered again: inc test_2_; risk incident_2_; trading live_system_02
+ live 3, a restart flattened: inc test_3_; risk incident_3_; here live_system_03; trading live_system_03
+ live 4, not found on cancel: inc test_4_; here live_system_04; venue live_system_04; trading live_system_04
+ live 5, positions of 70-120 % of equity: risk incident_5_
+ live 6, three spellings: here live_system_06; else live_system_06; trading live_system_06
+ live 7, targets at 300 %: inc test_7_; risk incident_7_; trading live_system_07
+ live 8, an unlisted status: inc test_8_; here live_system_08; venue live_system_08;
+    contract/venue/test_kraken_words incident_8; contract/venue/test_binance_words unlisted_status
+ live 9, a replaced stop's id: inc test_9_; risk incident_9_; here defect_06; trading live_system_09
+ live 10, a stale peak, three safety files: risk incident_10_
+ live 11, a counter that was not wired: risk incident_11_; e2e/test_limits test_limit
+ live 12, half-contract exits: inc test_12_; here live_system_12; trading live_system_12
+ live 13, candles before hydration: else live_system_13; data live_system_13
+ live 14, a replay in the live cache: contract/test_bus namespaces_do_not_touch; table live_system_14;
+    integration/test_acl another_namespace; integration/test_ledger namespaces_share_nothing
+ live 15, reused fill ids, a zero price: inc test_15_; risk incident_15_; venue live_system_15
+ live +, exit reason, swallowed errors, duplicate guard: here live_system_also; else live_system_also
 
 Defects read in its code:
 
- 1, 2  partial and unfinished higher bars visible     property/test_strategy_causality, e2e/test_lookahead
- 3  winners and holdings by different symbols         live_system_06
- 4  no trade without a block; neutral searched short  test_playbook: any_kind_of_zone_is_enough_alone,
-                                                      a_neutral_bias_searches_neither_side, fib_levels_...,
-                                                      property/test_strategy_mirror
- 5  a market order at mark, with no distance check    defect_05
- 6  trailing never ran, a stop's id overwritten       defect_06, inc break_even
- 7  the kill switch was not seen, nor an escalation   defect_07, e2e/test_control, risk test_halts
- 8  all alerts but one kind dropped                   elsewhere defect_08
- 9  a restart forgave losses                          risk defect_9, incident_11
-10  settings that nothing reads, unknown keys         elsewhere defect_10, test_settings unknown_keys
+ defect 1, partial higher bars visible: property/test_strategy_causality whole_candle forming_candle
+ defect 2, unfinished higher bars: property/test_strategy_causality depends_on; e2e/test_lookahead fails_with
+ defect 3, winners and holdings by different symbols: here live_system_06; trading live_system_06
+ defect 4, no trade without a block: unit/strategy/test_playbook any_kind_of_zone neutral_bias fib_levels;
+    property/test_strategy_mirror negated
+ defect 5, a market order at mark: here defect_05
+ defect 6, trailing never ran, a stop's id lost: here defect_06; inc break_even
+ defect 7, the kill switch was not seen: here defect_07; e2e/test_control kill_latches; trading hb_2534
+ defect 8, alerts dropped: else defect_08
+ defect 9, a restart forgave losses: risk defect_9_ incident_11_
+ defect 10, settings that nothing reads: else defect_10; unit/bus_schemas/test_settings unknown_keys
 
-Invariants: invariant_* here; property/test_execution_orders holds the others under any reports.
+Issues of other systems; invariants are here and in property/test_execution_orders:
 
-Twenty issues (older names have no underscore: hb493, ccxt7411, hb601, nt3870, nt3493, ft3647, nt3317, nt3622,
-nt3104, ft8045, ft12598, ft10460, all in inc):
+ issue 1, HB 493: inc hb493; here ht_493; venue ht_493
+ issue 2, ccxt 7411: inc ccxt7411; venue ccxt_7411
+ issue 3, HB 8457: here hb_8457; venue hb_8457; contract/venue/test_kraken_fates issue_3
+ issue 4, HB 601: inc hb601; venue hb_601; contract/venue/test_kraken_fates issue_4
+ issue 5, NT 4152: here nt_4152; trading nt_4152; contract/venue/test_kraken_words issue_5
+ issue 6, NT 3870: inc nt3870; venue nt_3870; contract/venue/test_kraken_fates issue_6
+ issue 7, FT 3647: inc ft3647; venue ft_3647
+ issue 8, NT 3317: inc nt3317; venue nt_3317
+ issue 9, NT 3878: here nt_3878; trading nt_3878; property/test_execution_reconciliation test_
+ issue 10, NT 3493: inc nt3493; trading nt_3493
+ issue 11, NT 3104: inc nt3104; trading nt_3104
+ issue 12, NT 3622: inc nt3622; trading nt_3622; chain unknown_after_bounded
+ issue 13, hummingbot-api 243: here hb_api_243; trading hb_api_243
+ issue 14, FT 8045: inc ft8045; trading ft_8045; chain unprotected_positions
+ issue 15, FT 12598 and 10460: inc ft12598 ft10460; venue ft_12598_ft_10460; trading ft_12598_ft_10460
+ issue 16, FT 7365: here ft_7365; trading ft_7365
+ issue 17, FT 2478: here ft_2478; trading ft_2478
+ issue 18, NT 4255 and 3907: else nt_4255; venue nt_4255_nt_3907;
+    integration/test_live_data faults_of_the_venue
+ issue 19, NT 4594 and FT 11725: else nt_4594; integration/test_live_data nt_4594; data ft_11725
+ issue 20, HB 2534: here hb_2534; trading hb_2534; e2e/test_control kill_latches
 
- 1  HB 493    hb493, ht_493            11  NT 3104         nt3104, test_3
- 2  ccxt 7411 ccxt7411 (2); edge       12  NT 3622         nt3622, and unknown_after_bounded_look_ups
- 3  HB 8457   hb_8457; edge            13  HB-api 243      hb_api_243
- 4  HB 601    hb601                    14  FT 8045         ft8045, unprotected_..._gauge_alert_and_halt
- 5  NT 4152   nt_4152                  15  FT 12598/10460  ft12598, ft10460 (2)
- 6  NT 3870   nt3870                   16  FT 7365         ft_7365
- 7  FT 3647   ft3647                   17  FT 2478         ft_2478
- 8  NT 3317   nt3317                   18  NT 4255/3907    elsewhere nt_4255; sockets: edge, feed
- 9  NT 3878   nt_3878                  19  NT 4594/11725   elsewhere nt_4594, test_real_data
-10  NT 3493   nt3493                   20  HB 2534         hb_2534, e2e/test_control
+Asked for:
 
-Asked for: why no trade (FT 6649): integration test_why_was_no_trade_taken. Dry run and live differ (FT 5489),
-several bots on one address (FT 7187): the venue's conformance suite and the edge's rate limits.
+ asked 1, why no trade (FT 6649): integration/test_health_http why_was_no_trade
+ asked 2, dry run and live differ (FT 5489): table ft_5489
+ asked 3, several bots on one address (FT 7187): venue ft_7187; e2e/test_live_gates account_that_somebody_has
 """
 
 from __future__ import annotations
