@@ -9,7 +9,7 @@ import msgspec
 from bus_schemas.events import ExitReason, Leg, Millis, OrderKind, OrderState, PositionPhase, Side, Target
 from execution.books import ZERO, Book
 
-FILL_MEMORY = 64
+FILL_MEMORY = 512
 """Recent fill ids kept for each order. A duplicate older than that is still capped by the quantity."""
 
 ENDED_ORDERS = 8

@@ -33,6 +33,8 @@ from execution.live.register import Register
 T = TypeVar("T")
 
 FIRST_S, MOST_S, DENIED_S = 0.05, 5.0, 30.0
+ASK_S = 0.5
+"""Time between two look-ups of an order that the venue may list any moment, in the venue's time."""
 DUPLICATES = 5
 """Refusals as a duplicate without a trace of the first, until that is told."""
 
@@ -144,8 +146,9 @@ class Delivery:
                     found = await self._venue.look_up(held.ref)
                     if found is not None:
                         return await self.told(held, found, again=held.told)
-                    if self._venue.now() < doubt_until:
-                        await patience.pause()
+                    if (left_ms := doubt_until - self._venue.now()) > 0:
+                        patience = _Patience(self._rate)  # the venue answers
+                        await asyncio.sleep(min(ASK_S, left_ms / 1000) / self._rate)
                         continue
                     if duplicates >= DUPLICATES:
                         return [self._refused(held, VenueRefusal.DUPLICATE_ID, "the venue says so")]

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bus_schemas.bus.port import Bus, Lease
 from bus_schemas.events import (
@@ -42,7 +42,9 @@ READ_WAIT_S = 0.25
 SETTLE_S = 0.02
 TROUBLE_S = 5.0
 """How long the venue must be out of reach before a person is told."""
-FUNDING_S = 300.0
+FUNDING_S = 60.0
+FUNDING_BACK_MS = 86_400_000
+"""How far back settlements are asked for where none was ever reported."""
 SYNC_S = 300.0
 IDLE_TICKS = 5
 """How many ticks one stands for while nothing is open or under way."""
@@ -169,14 +171,16 @@ class Edge:
     # The account --------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        funded = _moment()
+        unfunded = self._desk.register.symbols()
+        due = 0.0
         while True:
             try:
                 positions = await self._hearing.look()
                 await self._report(positions)
-                if _moment() - funded > FUNDING_S:
-                    funded = _moment()
-                    await self._funding(positions)
+                unfunded |= {state.symbol for state in positions}
+                if _moment() > due:
+                    await self._funding(unfunded)
+                    unfunded, due = {state.symbol for state in positions}, _moment() + FUNDING_S
                 self._recovered()
                 if not self.ready.is_set():
                     self.ready.set()
@@ -198,15 +202,19 @@ class Edge:
         )
         self._desk.tell([report])
 
-    async def _funding(self, positions: Sequence[PositionState]) -> None:
-        since = self._loaded_at - 86_400_000
-        for state in positions:
-            fees = await self._venue.funding(state.symbol, since)
+    async def _funding(self, symbols: Collection[str]) -> None:
+        """Tell what was settled on positions that are open, or were since the last time that we asked."""
+        register = self._desk.register
+        for symbol in sorted(symbols):
+            since = register.funded_until(symbol)
+            fees = await self._venue.funding(
+                symbol, self._loaded_at - FUNDING_BACK_MS if since is None else since
+            )
             now = self._venue.now()
             self._desk.tell(
                 [
                     FundingPaid(time=now, symbol=fee.symbol, amount=fee.amount, rate=fee.rate)
-                    for fee in self._desk.register.charged(fees)
+                    for fee in register.charged(fees)
                 ]
             )
 

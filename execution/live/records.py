@@ -19,8 +19,8 @@ from bus_schemas.events import (
 from execution.live.port import OrderRef, VenueOrder
 
 ZERO = Decimal(0)
-SHOWN_FILLS = 128
-"""Fill ids kept of one order. An older duplicate is still capped by the order's quantity."""
+SHOWN_FILLS = 256
+"""Fills remembered of one order. Of more, those below a moment are known to have been told all."""
 
 Command = PlaceOrder | AmendOrder | CancelOrder | LookUpOrder
 
@@ -64,7 +64,9 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
         since: when it was decided: no older evidence can be about it.
         sent: first moment at which it may have been sent; 0 while it was not.
         told: that the venue holds it was reported.
-        filled, fills: contracts and ids that were reported.
+        filled: contracts that were reported.
+        fills: time and id of the fills that were reported, the newest.
+        floor: every fill before this moment was reported.
         short: looks in a row at which the venue counted fills that it did not list.
         missing: when the venue's last word was that it knows no such order; 0 for no such word.
         ended: when its end was reported; 0 while it may still fill.
@@ -86,7 +88,8 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
     successor: str = ""
     told: bool = False
     filled: Decimal = ZERO
-    fills: list[str] = []
+    fills: list[tuple[Millis, str]] = []
+    floor: Millis = 0
     short: int = 0
     missing: Millis = 0
     ended: Millis = 0
@@ -143,6 +146,18 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
             successor=self.successor,
             sent=min(self.since, self.sent) if self.sent else self.since,
         )
+
+    def told_of(self, time: Millis, fill_id: str) -> bool:
+        """Whether this fill was reported."""
+        return time < self.floor or (time, fill_id) in self.fills
+
+    def remember(self, time: Millis, fill_id: str, quantity: Decimal) -> None:
+        """A fill is being reported. Fills of one moment are forgotten together or not at all."""
+        self.fills = sorted([*self.fills, (time, fill_id)])
+        self.filled += quantity
+        if len(self.fills) > SHOWN_FILLS:
+            self.floor = self.fills[SHOWN_FILLS // 2][0]
+            self.fills = [fill for fill in self.fills if fill[0] >= self.floor]
 
     @property
     def live(self) -> bool:

@@ -35,7 +35,7 @@ from bus_schemas.events import (
 )
 from execution.ids import is_ours
 from execution.live.port import FundingFee, Standing, VenueFill, VenueOrder
-from execution.live.records import SHOWN_FILLS, ZERO, Command, Held, Journal, Pending
+from execution.live.records import ZERO, Command, Held, Journal, Pending
 
 KEEP_MS = 3_600_000
 """How long the end of an order is remembered."""
@@ -156,7 +156,10 @@ class Register:
             held.warned = order.status
             detail = f"order {client_id} has the status {order.status!r}: it counts as live"
             out.append(_alert(time, held.symbol, AlertCode.UNLISTED_STATUS, detail))
-        if order.standing in (Standing.CANCELLED, Standing.REJECTED) and (again or not held.ended):
+        gone = order.standing in (Standing.CANCELLED, Standing.REJECTED)
+        # the venue cut a reduce-only order to the position: filled by its word, and not in full by ours
+        cut = order.standing is Standing.FILLED and ZERO < order.filled <= held.filled < held.quantity
+        if (gone or cut) and (again or not held.ended):
             held.short = held.short + 1 if order.filled > held.filled else 0
             if not held.short or held.short >= SHORT_LOOKS:
                 held.ended = time
@@ -222,14 +225,13 @@ class Register:
         if client_id not in self._orders:
             return self._strange(client_id, fill, time)
         held = self._orders.edit(client_id)
-        if fill.fill_id in held.fills:
-            if client_id != again:
+        if held.told_of(fill.time, fill.fill_id):
+            if client_id != again or fill.time < held.floor:
                 return []
             return [_filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
         held.missing = 0
         held.sent = held.sent or fill.time
-        held.fills = [*held.fills[1 - SHOWN_FILLS :], fill.fill_id]
-        held.filled += fill.quantity
+        held.remember(fill.time, fill.fill_id, fill.quantity)
         out = self.accepted(client_id, time)
         if held.filled >= held.quantity:
             held.ended = time
@@ -316,6 +318,16 @@ class Register:
             for held in self.live()
             if held.stray
         ]
+
+    def symbols(self) -> set[str]:
+        """Every symbol of which anything is remembered."""
+        journal = self._journal.get(_ONE)
+        orders = {self._orders.get(name).symbol for name in self._orders.known()}
+        return orders | set(journal.positions) | set(journal.fills) | set(journal.funding)
+
+    def funded_until(self, symbol: str) -> Millis | None:
+        """When the newest settlement was that was reported; None for none."""
+        return self._journal.get(_ONE).funding.get(symbol)
 
     def charged(self, fees: Iterable[FundingFee]) -> list[FundingFee]:
         """Settlements that were not reported yet, in order of time."""

@@ -191,3 +191,36 @@ def test_an_order_of_ours_without_a_command_is_a_stray_until_one_comes() -> None
     assert register.strays(NOW) == []
     said = register.learn(past.orders[0].client_id, past.orders[0], NOW)
     assert [type(body) for body in said] == [OrderAccepted]
+
+
+def test_an_order_of_many_fills_is_told_once_however_often_they_are_read() -> None:
+    past = Past([(600, [1] * 599, False)])
+    register = _register(past)
+    said = register.traded(past.fills, NOW + 1000)
+    assert len([body for body in said if isinstance(body, OrderFilled)]) == 599
+    for _ in range(3):
+        assert register.traded(past.fills, NOW + 2000) == []
+    late = _fill(past.orders[0].client_id, "v0", 900, 1)
+    (filled,) = register.traded([*past.fills, late], NOW + 3000)
+    assert isinstance(filled, OrderFilled)
+    assert (filled.fill_id, filled.remaining) == ("f900", 0)
+
+
+def test_an_order_that_the_venue_cut_and_filled_has_ended() -> None:
+    past = Past([(5, [3], False)])
+    register = _register(past)
+    register.traded(past.fills, NOW + 1000)
+    name = past.orders[0].client_id
+    cut = _order(name, "v0", 3, 3, Standing.FILLED)
+    said = register.learn(name, cut, NOW + 2000)
+    assert [(type(body), getattr(body, "filled", None)) for body in said] == [(OrderCancelled, D(3))]
+    assert register.live() == []
+
+
+def test_a_filled_order_whose_fills_are_not_listed_yet_has_not_ended() -> None:
+    past = Past([(5, [3], False)])
+    register = _register(past)
+    name = past.orders[0].client_id
+    said = register.learn(name, _order(name, "v0", 5, 3, Standing.FILLED), NOW + 2000)
+    assert [type(body) for body in said] == [OrderAccepted]
+    assert [held.client_id for held in register.live()] == [name]
