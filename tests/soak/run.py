@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import redis
 from bus_schemas.bus.redis_link import Link
 from bus_schemas.bus.redis_observer import RedisObserver
 from bus_schemas.errors import BusError, CausewayError
-from bus_schemas.topology import Topology
+from bus_schemas.events import FundingCharged
+from bus_schemas.topology import Stream, Topology
 from cli import beats
 from cli.control import acknowledge
 from cli.folder import Note
@@ -38,6 +40,7 @@ SAMPLE_S = 10.0
 HALTED_S = 20.0
 """After so long a person has looked at a halt and releases it."""
 FLAT_S = 180.0
+FUNDING_S = 90.0
 START_S = 90.0
 
 Say = Callable[[str], None]
@@ -284,7 +287,21 @@ class Soak:
             flat = not account["positions"] and not alive
             time.sleep(LOOK_S)
         venue.control.faults()
-        return drained(self.record, observer, still_s=5.0, within_s=60) and flat
+        quiet = drained(self.record, observer, still_s=5.0, within_s=60)
+        self._await_funding(venue, observer)
+        return flat and quiet
+
+    def _await_funding(self, venue: RunningVenue, observer: RedisObserver) -> None:
+        """Funding is asked for now and then: let it come in, if it does."""
+        deadline = time.monotonic() + FUNDING_S
+        settled = venue.control.account(self._options.protocol)["funding"]
+        paid = sum((Decimal(row["amount"]) for row in settled), Decimal(0))
+        while time.monotonic() < deadline:
+            self._look(venue, observer)
+            told = self.record.said(FundingCharged, Stream.EXECUTIONS)
+            if sum((body.amount for _, body in told), Decimal(0)) == paid:
+                return
+            time.sleep(LOOK_S)
 
     def _note(self, live: Running) -> Note:
         def find() -> Note | None:
