@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there, too")
     parser.add_argument("--keep", action="store_true", help="leave logs, bus and ledger behind")
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also in the background: end what was started
+        signal.signal(number, signal.default_int_handler)
     seed = int(time.time()) if options.seed is None else options.seed
     protocols = PROTOCOLS if options.protocol == "both" else (options.protocol,)
     verdicts = [
