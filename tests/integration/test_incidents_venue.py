@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -106,32 +107,27 @@ def test_ht_493_a_time_out_is_no_failure_and_makes_no_second_order(make: Make) -
     assert doubts(world) == []
 
 
-@pytest.mark.parametrize("leg", [Leg.ENTRY, Leg.STOP])
-def test_ccxt_7411_created_and_the_reply_lost_is_found_by_its_id(make: Make, leg: Leg) -> None:
+def test_ccxt_7411_created_and_the_reply_lost_is_found_by_its_id(make: Make) -> None:
     world = make()
-    opened(world)
-    entry = world.order(price="59000", signal="s2")
-    stop = world.order(Leg.STOP, side=Side.SHORT, kind=OrderKind.STOP, trigger="59000", signal="s2")
-    order = stop if leg is Leg.STOP else entry
-    if leg is Leg.ENTRY:  # the edge refuses an entry beside a position
-        world.price("60000")
-        world.send(world.order(Leg.CLOSE, side=Side.SHORT, kind=OrderKind.MARKET, signal="close"))
-        world.until(lambda: not world.sim.control.account(world.protocol)["positions"] or None, "flat")
-    faults(world, {"kind": "lost_reply", "operation": "place", "nth": 1})
-    world.send(order)
-    accepted = world.await_(OrderAccepted, client_id=order.client_id)
-    (truth,) = taken(world, order)
-    assert accepted.venue_id == truth["order_id"]
+    entry = world.order(price="59000")
+    stop = world.order(Leg.STOP, side=Side.SHORT, kind=OrderKind.STOP, trigger="58000")
+    faults(world, {"kind": "lost_reply", "operation": "place", "nth": 1, "times": 2})
+    world.send(entry, stop)
+    for order in (entry, stop):
+        accepted = world.await_(OrderAccepted, client_id=order.client_id)
+        (truth,) = taken(world, order)
+        assert accepted.venue_id == truth["order_id"]
+    assert world.sim.control.fired() == [2]
     assert doubts(world) == []
 
 
-@pytest.mark.parametrize("kind", ["lost_request", "maintenance"])
-def test_hb_8457_a_venue_out_of_reach_is_never_an_order_not_found(make: Make, kind: str) -> None:
+def test_hb_8457_a_venue_out_of_reach_is_never_an_order_not_found(make: Make) -> None:
     world = make(breaker_s=0.3)
     order = world.order(price="59000")
     world.send(order)
     world.await_(OrderAccepted, client_id=order.client_id)
-    faults(world, *({"kind": kind, "operation": name} for name in ASKING))
+    kinds = cycle(("lost_request", "maintenance", "status"))
+    faults(world, *({"kind": next(kinds), "operation": name} for name in ASKING))
     world.send(LookUpOrder(time=world.now(), client_id=order.client_id, symbol=world.symbol))
     told = len(world.all(AccountReport))
     world.until(lambda: sum(world.sim.control.fired()) >= 6 or None, "six failures")
@@ -145,20 +141,23 @@ def test_hb_8457_a_venue_out_of_reach_is_never_an_order_not_found(make: Make, ki
     world.until(lambda: filled(world, order) or None, "it was tracked all the while")
 
 
-@pytest.mark.parametrize("reply", ["comes", "lost"])
-def test_hb_601_not_found_moments_after_placing_is_waited_out(make: Make, reply: str) -> None:
-    world = make(lag_ms=700)
-    lost = [{"kind": "lost_reply", "operation": "place", "nth": 1}] if reply == "lost" else []
-    faults(world, {"kind": "not_found", "for_ms": 400, "nth": 1}, *lost)
-    order = world.order(price="59000")
-    world.send(order)
-    accepted = world.await_(OrderAccepted, client_id=order.client_id)
-    (truth,) = taken(world, order)
-    assert accepted.venue_id == truth["order_id"]
+def test_hb_601_not_found_moments_after_placing_is_waited_out(make: Make) -> None:
+    world = make(lag_ms=500)
+    faults(
+        world,
+        {"kind": "not_found", "for_ms": 300},
+        {"kind": "lost_reply", "operation": "place", "nth": 1},
+    )
+    lost, heard = world.order(price="59000"), world.order(price="58900", signal="s2")
+    world.send(lost, heard)
+    for order in (lost, heard):
+        accepted = world.await_(OrderAccepted, client_id=order.client_id)
+        (truth,) = taken(world, order)
+        assert accepted.venue_id == truth["order_id"]
     looks = world.now()
-    world.until(lambda: world.now() > looks + 900 or None, "looks beyond the lag")
+    world.until(lambda: world.now() > looks + 600 or None, "looks beyond the lag")
     assert doubts(world) == []
-    assert world.resting() == [order.client_id]
+    assert world.resting() == sorted([lost.client_id, heard.client_id])
 
 
 def test_nt_3870_a_fast_fill_that_no_list_of_open_orders_shows_is_a_fill(make: Make) -> None:
@@ -297,18 +296,17 @@ def test_ft_7187_a_second_worker_of_the_account_places_nothing(make: Make) -> No
 # A live SMC system's incidents -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reply", ["comes", "lost"])
-def test_live_system_04_not_found_on_a_cancellation_is_success(make: Make, reply: str) -> None:
+def test_live_system_04_not_found_on_a_cancellation_is_success(make: Make) -> None:
+    """The order is gone by another hand, or by our own cancellation whose answer was lost."""
     world = make()
-    order = world.order(price="59000")
-    world.send(order)
-    accepted = world.await_(OrderAccepted, client_id=order.client_id)
-    if reply == "lost":
-        faults(world, {"kind": "lost_reply", "operation": "cancel", "nth": 1})
-    else:
-        world.sim.control.cancel(world.protocol, accepted.venue_id)
-    world.send(cancel(world, order))
-    assert world.await_(OrderCancelled, client_id=order.client_id).filled == 0
+    theirs, ours = world.order(price="59000"), world.order(price="58900", signal="s2")
+    world.send(theirs, ours)
+    accepted = [world.await_(OrderAccepted, client_id=order.client_id) for order in (theirs, ours)]
+    world.sim.control.cancel(world.protocol, accepted[0].venue_id)
+    faults(world, {"kind": "lost_reply", "operation": "cancel", "nth": 1, "times": 2})
+    world.send(cancel(world, theirs), cancel(world, ours))
+    for order in (theirs, ours):
+        assert world.await_(OrderCancelled, client_id=order.client_id).filled == 0
     assert doubts(world) == []
 
 
