@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--fault", choices=every_fault(), help="default: each")
     parser.add_argument("--ending", choices=[e.value for e in Ending], help="for --case and --calm")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="cases at a time (default 2)")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="K/N", help="a share of --full")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="for --case and --calm")
     options = parser.parse_args()
     outcome = asyncio.run(_run(options))
@@ -47,8 +48,10 @@ async def _run(options: argparse.Namespace) -> Outcome:
         runner = Runner(where, options.jobs, _say)
         if options.case or options.calm:
             outcome = await _named(runner, options, protocols, faults)
+        elif options.reduced:
+            outcome = await reduced(runner, protocols, faults)
         else:
-            outcome = await (reduced if options.reduced else full)(runner, protocols, faults)
+            outcome = await full(runner, protocols, faults, options.part)
     outcome.jobs = options.jobs
     return outcome
 
@@ -68,6 +71,13 @@ async def _named(
     )
     seconds = time.monotonic() - began
     return Outcome([], results, seconds) if options.case else Outcome(results, [], seconds)
+
+
+def _part(text: str) -> tuple[int, int]:
+    first, slash, of = text.partition("/")
+    if not (slash and first.isdecimal() and of.isdecimal() and 1 <= int(first) <= int(of)):
+        raise argparse.ArgumentTypeError("such as 2/8")
+    return int(first), int(of)
 
 
 def _say(sentence: str) -> None:

@@ -112,7 +112,7 @@ class Runner:
             done += 1
             if result.faults:
                 self._say(f"WRONG {case.command}\n" + "\n".join(f"    {each}" for each in result.faults))
-            if done % 100 == 0:
+            if done % 50 == 0:
                 self._say(f"{done:,} of {len(todo):,}")
             return result
 
@@ -128,8 +128,14 @@ class Runner:
         return result
 
 
-async def full(runner: Runner, protocols: Sequence[str], faults: Sequence[str]) -> Outcome:
-    """Record each story without a death, then die at each moment that came by."""
+async def full(
+    runner: Runner, protocols: Sequence[str], faults: Sequence[str], part: tuple[int, int] = (1, 1)
+) -> Outcome:
+    """Record each story without a death, then die at each moment that came by.
+
+    Args:
+        part: (k, n) takes every n-th case, beginning with the k-th: n machines share the matrix.
+    """
     began = time.monotonic()
     stories = [
         Case(protocol=protocol, fault=fault, ending=ending)
@@ -146,7 +152,8 @@ async def full(runner: Runner, protocols: Sequence[str], faults: Sequence[str]) 
             if key not in seen:
                 seen.add(key)
                 cases.append(msgspec.structs.replace(result.case, label=label))
-    return Outcome(calm, await runner.run(cases), time.monotonic() - began)
+    first, of = part
+    return Outcome(calm, await runner.run(cases[first - 1 :: of]), time.monotonic() - began)
 
 
 async def reduced(runner: Runner, protocols: Sequence[str], faults: Sequence[str]) -> Outcome:
