@@ -68,6 +68,7 @@ REFUSALS: Mapping[int, VenueRefusal] = {
 
 _UNKNOWN_FATE = {-1000, -1001, -1006, -1007, -1010}
 _LIMITED = {-1003, -1015}
+_OFF_CLOCK = -1021
 _NOT_TAKEN = {-1004, -1008, -1016, -1021, -5028}
 _DENIED = {-1002, -1011, -1022, -2014, -2015, -2017, -4056, -4057, -4109}
 _NOT_OPEN = {-2011, -2013, -4117}
@@ -106,9 +107,10 @@ def meaning(reply: Reply) -> VenueFault | None:
     if reply.status == 503 and words.lower().startswith("service unavailable"):
         return NotSent(said, retry_after(reply.headers))  # by the venue's word a failure; of hosts, no word
     if code in _LIMITED or reply.status in (418, 429):
-        return NotSent(said, retry_after(reply.headers), limited=True)
+        # all that the account asks counts in one budget, and to go on asking leads to a ban
+        return NotSent(said, retry_after(reply.headers), limited=True, banned=True)
     if code in _NOT_TAKEN:
-        return NotSent(said, retry_after(reply.headers))
+        return NotSent(said, retry_after(reply.headers), stale=code == _OFF_CLOCK)
     if code in _UNKNOWN_FATE or reply.status >= 500 or reply.status == 408:
         return Unclear(said)
     if code in _DENIED or reply.status == 401:

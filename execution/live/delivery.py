@@ -124,11 +124,14 @@ class Delivery:
         fills = await self._venue.fills(symbol, since)
         if not self._register.ownerless(fills):
             return fills
+        hidden = False
         for held in self._register.nameless(symbol):
             order = await self._venue.look_up(held.ref)
-            if order is not None:
+            if order is None:
+                hidden = True
+            else:
                 self._register.learn_names(held.client_id, order)
-        if any(not held.venue_id for held in self._register.nameless(symbol)):
+        if hidden or any(not held.venue_id for held in self._register.nameless(symbol)):
             return [fill for fill in fills if not self._register.ownerless([fill])]
         return fills
 
@@ -152,10 +155,12 @@ class Delivery:
                         continue
                     if duplicates >= DUPLICATES:
                         return [self._refused(held, VenueRefusal.DUPLICATE_ID, "the venue says so")]
-                if self._too_late(order):
-                    return [self._register.not_found(order.client_id, order.symbol, self._venue.now())]
                 if veto := await self._veto(order):
                     return [self._refused(held, VenueRefusal.OTHER, veto)]
+                await self._venue.room("place", order.reduce_only)
+                # from here on nothing is awaited until the request leaves
+                if self._too_late(order):
+                    return [self._register.not_found(order.client_id, order.symbol, self._venue.now())]
                 self._fence()
                 self._register.sending(order.client_id, self._venue.now())
                 doubt_until = self._venue.now() + self.doubt_ms(order)
@@ -200,6 +205,7 @@ class Delivery:
         patience = _Patience(self._rate)
         while True:
             try:
+                await self._venue.room("cancel", protects=True)
                 self._fence()
                 await self._venue.cancel(held.ref)
             except (NotHeld, Refused):
@@ -234,13 +240,14 @@ class Delivery:
         patience = _Patience(self._rate)
         while True:
             try:
+                await self._venue.room("amend", protects=True)
                 self._fence()
                 await self._venue.amend(held.ref, quantity)
             except Refused as refusal:
                 return [self._not_amended(held, refusal.reason, refusal.detail)]
             except NotHeld as fault:
                 order = await self._asked(held)
-                bodies = await self.told(held, order) if order else []
+                bodies = await self._insist(held.symbol, partial(self.told, held, order)) if order else []
                 return [*bodies, self._not_amended(held, VenueRefusal.OTHER, str(fault))]
             except Unclear as fault:
                 await self._wait_out(held.symbol, fault, patience)

@@ -8,6 +8,7 @@ waiting, and two commands about one order stay in their order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
@@ -34,12 +35,13 @@ from execution.live.faults import Denied, NotSent, VenueFault
 from execution.live.guarded import Guarded
 from execution.live.hearing import Hearing
 from execution.live.port import VenueAccount
-from execution.live.records import Pending
+from execution.live.records import Command, Pending
 
 log = logging.getLogger("causeway.edge")
 
 READ_WAIT_S = 0.25
 SETTLE_S = 0.02
+AGAIN_S = 0.5
 TROUBLE_S = 5.0
 """How long the venue must be out of reach before a person is told."""
 FUNDING_S = 60.0
@@ -86,6 +88,7 @@ class Edge:
         self._alerts: dict[AlertCode, float] = {}
         self._loaded_at: Millis = 0
         self._doubt_until = 0.0
+        self._off_clock = asyncio.Event()
         self._account: VenueAccount | None = None
         self._reported = 0.0
 
@@ -108,6 +111,7 @@ class Edge:
                 ("hints", self._hearing.listen()),
                 ("follow", self._hearing.follow()),
                 ("clock", self._tick()),
+                ("time", self._keep_time()),
             ):
                 group.create_task(task, name=name)
 
@@ -149,7 +153,7 @@ class Edge:
             async with self._lanes.setdefault(key, asyncio.Lock()):
                 if isinstance(command, PlaceOrder) and not command.reduce_only:
                     await self.ready.wait()  # no new exposure before the old one is known
-                bodies = await self._delivery.answer(command, self._doubted(command, sent))
+                bodies = await self._answer(command, sent)
                 self._desk.answer(seq, pending, bodies)
         finally:
             self._queued[key] -= 1
@@ -158,6 +162,16 @@ class Edge:
         self._recovered()
         if isinstance(command, PlaceOrder):
             self._hearing.poke(command.symbol)
+
+    async def _answer(self, command: Command, sent: bool) -> list[Body]:
+        """The venue's answer. Where its reading fails after the act, the whole is asked again, in doubt."""
+        while True:
+            try:
+                return await self._delivery.answer(command, self._doubted(command, sent))
+            except VenueFault as fault:
+                self._troubled(command.symbol, fault)
+                sent = True
+                await asyncio.sleep(AGAIN_S)
 
     def _doubted(self, command: object, sent: bool) -> Millis:
         """Until when an earlier request for the command may still arrive. A bus that lost its last moments
@@ -210,10 +224,9 @@ class Edge:
             fees = await self._venue.funding(
                 symbol, self._loaded_at - FUNDING_BACK_MS if since is None else since
             )
-            now = self._venue.now()
             self._desk.tell(
                 [
-                    FundingPaid(time=now, symbol=fee.symbol, amount=fee.amount, rate=fee.rate)
+                    FundingPaid(time=fee.time, symbol=fee.symbol, amount=fee.amount, rate=fee.rate)
                     for fee in register.charged(fees)
                 ]
             )
@@ -221,8 +234,7 @@ class Edge:
     # The clock ----------------------------------------------------------------------------------
 
     async def _tick(self) -> None:
-        """The order manager's clock; also keeps the lease and the venue's clock."""
-        synced = _moment()
+        """The order manager's clock, which waits for nothing of the venue's; also keeps the lease."""
         while True:
             now = self._venue.now()
             self._desk.fence()
@@ -230,9 +242,6 @@ class Edge:
             self._desk.register.prune(now)
             self._desk.tell([ClockTick(time=now)])
             self._measure()
-            if _moment() - synced > SYNC_S:
-                synced = _moment()
-                await self._sync()
             await asyncio.sleep(self._settings.tick_s * (IDLE_TICKS if self._idle else 1))
 
     @property
@@ -240,6 +249,15 @@ class Edge:
         """Whether nobody waits for time to pass."""
         register = self._desk.register
         return not (register.live() or register.pending() or register.exposed)
+
+    async def _keep_time(self) -> None:
+        """Set the venue's clock now and then, and at once when a request was refused for its date."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._off_clock.wait(), SYNC_S)
+            self._off_clock.clear()
+            await self._sync()
+            await asyncio.sleep(AGAIN_S)
 
     async def _sync(self) -> None:
         try:
@@ -265,6 +283,8 @@ class Edge:
         if isinstance(fault, Denied):
             self._alert(AlertCode.DENIED, str(fault))
             return
+        if isinstance(fault, NotSent) and fault.stale:
+            self._off_clock.set()
         if isinstance(fault, NotSent) and fault.limited:
             self._alert(AlertCode.RATE_LIMITED, str(fault))
             return

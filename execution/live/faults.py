@@ -38,12 +38,24 @@ class NotSent(VenueFault):
     Attributes:
         retry_s: how long the venue asks us to wait; 0 where it does not say.
         limited: it was a rate limit.
+        banned: of the whole host, by the venue's word; not even a stop may try.
+        stale: the venue found the request too old, or from its future: our estimate of its clock is wrong.
     """
 
-    def __init__(self, detail: str, retry_s: float = 0.0, limited: bool = False) -> None:
+    def __init__(
+        self,
+        detail: str,
+        retry_s: float = 0.0,
+        *,
+        limited: bool = False,
+        banned: bool = False,
+        stale: bool = False,
+    ) -> None:
         super().__init__(detail)
         self.retry_s = retry_s
         self.limited = limited
+        self.banned = banned
+        self.stale = stale
 
 
 class Unclear(VenueFault):

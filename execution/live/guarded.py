@@ -12,7 +12,7 @@ from bus_schemas.events import Millis, PlaceOrder, PositionState
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import VenueSettings
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear
-from execution.live.limits import WEIGHTS, Breaker, budget_of
+from execution.live.limits import ALL, WEIGHTS, Breaker, budget_of
 from execution.live.port import (
     FundingFee,
     Hint,
@@ -75,60 +75,75 @@ class Guarded(Venue):
         return self._inner.now()
 
     async def sync_clock(self) -> int:
-        return await self._call("sync_clock", QUERIES, self._inner.sync_clock)
+        return await self._ask("sync_clock", QUERIES, self._inner.sync_clock)
 
     def instruments(self) -> Mapping[str, Instrument]:
         return self._inner.instruments()
 
     async def rights(self) -> KeyRights:
-        return await self._call("rights", QUERIES, self._inner.rights)
+        return await self._ask("rights", QUERIES, self._inner.rights)
 
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
         group = PROTECTION if order.reduce_only else ENTRIES
-        return await self._call("place", group, lambda: self._inner.place(order, valid_ms))
+        return await self._act(group, lambda: self._inner.place(order, valid_ms))
 
     async def amend(self, ref: OrderRef, quantity: Decimal) -> None:
-        # urgent: a cancellation of the same order would wait behind it
-        await self._call("amend", ENTRIES, lambda: self._inner.amend(ref, quantity), urgent=True)
+        # in a group with cancellations, of which one may wait behind it
+        await self._act(PROTECTION, lambda: self._inner.amend(ref, quantity))
 
     async def cancel(self, ref: OrderRef) -> None:
-        await self._call("cancel", PROTECTION, lambda: self._inner.cancel(ref))
+        await self._act(PROTECTION, lambda: self._inner.cancel(ref))
 
     async def look_up(self, ref: OrderRef) -> VenueOrder | None:
-        return await self._call("look_up", QUERIES, lambda: self._inner.look_up(ref), urgent=True)
+        return await self._ask("look_up", QUERIES, lambda: self._inner.look_up(ref), urgent=True)
 
     async def open_orders(self) -> list[VenueOrder]:
-        return await self._call("open_orders", QUERIES, self._inner.open_orders)
+        return await self._ask("open_orders", QUERIES, self._inner.open_orders)
 
     async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
-        return await self._call("fills", QUERIES, lambda: self._inner.fills(symbol, since), urgent=True)
+        return await self._ask("fills", QUERIES, lambda: self._inner.fills(symbol, since), urgent=True)
 
     async def positions(self) -> list[PositionState]:
-        return await self._call("positions", QUERIES, self._inner.positions)
+        return await self._ask("positions", QUERIES, self._inner.positions)
 
     async def account(self) -> VenueAccount:
-        return await self._call("account", QUERIES, self._inner.account)
+        return await self._ask("account", QUERIES, self._inner.account)
 
     async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
-        return await self._call("funding", QUERIES, lambda: self._inner.funding(symbol, since))
+        return await self._ask("funding", QUERIES, lambda: self._inner.funding(symbol, since))
 
     def hints(self) -> AsyncIterator[Hint]:
         return self._inner.hints()
 
-    async def _call(
-        self, method: str, group: str, act: Callable[[], Awaitable[T]], urgent: bool = False
-    ) -> T:
-        breaker = self._breakers[group]
-        breaker.check(group, _moment())
+    async def room(self, method: str, protects: bool) -> None:
+        await self._take(method, PROTECTION if protects else ENTRIES, protects)
+
+    async def _take(self, method: str, group: str, urgent: bool) -> None:
+        """Wait until there is weight for the call, and take it."""
         weight = self._weights.get(method, 1.0)
-        while wait := self._budget.wait(weight, urgent or group == PROTECTION, _moment()):
+        while wait := self._budget.wait(weight, urgent, _moment(), group):
             await asyncio.sleep(wait)
+
+    async def _ask(self, method: str, group: str, act: Callable[[], Awaitable[T]], urgent: bool = False) -> T:
+        """A call that waits for its weight."""
+        self._breakers[group].check(group, _moment())
+        await self._take(method, group, urgent)
+        return await self._do(group, act)
+
+    async def _act(self, group: str, act: Callable[[], Awaitable[T]]) -> T:
+        """A call for which there is room: nothing is awaited before it goes out."""
+        self._breakers[group].check(group, _moment())
+        return await self._do(group, act)
+
+    async def _do(self, group: str, act: Callable[[], Awaitable[T]]) -> T:
+        breaker = self._breakers[group]
         try:
             answer = await act()
         except NotSent as fault:
             if fault.limited:
-                self._budget.close(fault.retry_s or LIMITED_S, _moment())
-            else:
+                closed = ALL if fault.banned else group
+                self._budget.close(fault.retry_s or LIMITED_S, _moment(), closed)
+            elif not fault.stale:
                 breaker.failed(_moment())
             raise
         except Unclear:

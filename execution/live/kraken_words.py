@@ -71,7 +71,8 @@ REFUSALS: Mapping[str, VenueRefusal] = {
     "wouldIncreasePriceDislocation": VenueRefusal.OTHER,
 }
 
-_LATER = frozenset({"wouldProcessAfterSpecifiedTime", "marketSuspended"})
+_LATE = "wouldProcessAfterSpecifiedTime"
+_LATER = frozenset({_LATE, "marketSuspended"})
 """Certainly not done, and worth another try."""
 
 _GONE = frozenset({"notFound", "filled", "orderForEditNotFound"})
@@ -112,7 +113,7 @@ def error_word(reply: Reply) -> VenueFault | None:
     if key in _DENIALS:
         return Denied(word)
     if key in _TOO_OLD:
-        return NotSent(word)
+        return NotSent(word, stale=True)
     if key in _ERRORS:
         return Refused(_ERRORS[key], word)
     if key in _UNKNOWN:
@@ -148,7 +149,7 @@ def action_fault(status: str) -> VenueFault:
     if status in _GONE:
         return NotHeld(status)
     if status in _LATER:
-        return NotSent(status)
+        return NotSent(status, stale=status == _LATE)
     if status in REFUSALS:
         return Refused(REFUSALS[status], status)
     return Unclear(f"status {status!r}, which we do not know")

@@ -33,6 +33,7 @@ WEIGHTS: dict[str, Weights] = {
 """Of each method of the port. Open orders of Binance are two lists, of all symbols."""
 
 _LEAST_WAIT_S = 0.005
+ALL = ""
 
 
 class Budget:
@@ -50,13 +51,14 @@ class Budget:
         self._floor = weight * reserve
         self._level = weight
         self._at = now
-        self._closed_until = 0.0
+        self._closed: dict[str, float] = {}
 
-    def wait(self, weight: float, urgent: bool, now: float) -> float:
+    def wait(self, weight: float, urgent: bool, now: float, group: str = "") -> float:
         """Seconds until a call of this weight may go; 0 takes the weight at once."""
         self._fill(now)
-        if now < self._closed_until:
-            return self._closed_until - now
+        closed = max(self._closed.get(ALL, 0.0), self._closed.get(group, 0.0))
+        if now < closed:
+            return closed - now
         need = weight + (0 if urgent else self._floor)
         need = min(need, self.weight)
         if self._level < need:
@@ -64,9 +66,10 @@ class Budget:
         self._level -= weight
         return 0.0
 
-    def close(self, seconds: float, now: float) -> None:
-        """The venue says that we ask too much: nothing goes before this time, however urgent."""
-        self._closed_until = max(self._closed_until, now + seconds)
+    def close(self, seconds: float, now: float, group: str = "") -> None:
+        """The venue says that we ask too much: of this group nothing goes before this time, however urgent;
+        without one, nothing at all."""
+        self._closed[group] = max(self._closed.get(group, 0.0), now + seconds)
         self._level = min(self._level, self._floor)
 
     def used(self, now: float) -> float:

@@ -179,6 +179,14 @@ class Venue(ABC):
             Denied: the venue does not know the key.
         """
 
+    async def room(self, method: str, protects: bool) -> None:  # noqa: B027
+        """Wait until `place`, `amend` or `cancel` may be asked at once, where calls are rationed. So that
+        whatever must hold when the request leaves can be looked at after the waiting.
+
+        Args:
+            protects: it makes a position smaller or safer.
+        """
+
     @abstractmethod
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
         """Place an order that the venue must refuse once it is older than `valid_ms`.

@@ -77,7 +77,7 @@ def by_status(reply: Reply) -> VenueFault | None:
     """What the status of HTTP alone says; None where the words decide."""
     status, said = reply.status, f"HTTP {reply.status}: {reply.words}"
     if status in (418, 429):
-        return NotSent(said, retry_after(reply.headers), limited=True)
+        return NotSent(said, retry_after(reply.headers), limited=True, banned=status == 418)
     if status == 401:
         return Denied(said)
     if status == 403:  # a firewall's answer, not the exchange's
@@ -106,7 +106,7 @@ def _answered(error: BaseException, reply: Reply) -> VenueFault:
     if kinds & {"RateLimitExceeded", "DDoSProtection"}:
         return NotSent(said, retry_after(reply.headers), limited=True)
     if kinds & {"OnMaintenance", "InvalidNonce"}:
-        return NotSent(said, retry_after(reply.headers))
+        return NotSent(said, retry_after(reply.headers), stale="InvalidNonce" in kinds)
     if "AuthenticationError" in kinds:
         return Denied(said)
     if "OrderNotFound" in kinds:
