@@ -9,6 +9,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
+from ccxt.async_support import Exchange
 
 from bus_schemas.bus.port import Owner
 from bus_schemas.events import (
@@ -42,7 +43,8 @@ ASKING = ("look_up", "open_orders", "orders", "fills", "positions", "account", "
 
 
 @pytest.fixture
-def simulated() -> Iterator[RunningVenue]:
+def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningVenue]:
+    monkeypatch.setattr(Exchange, "timeout_on_exit", 0)  # its wait for connections with TLS
     with simulated_here() as venue:
         yield venue
 
