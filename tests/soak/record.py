@@ -121,7 +121,7 @@ class Record:
     def faults(self, report: Sequence[Mapping[str, Any]]) -> None:
         """Take the venue's count of fired faults."""
         now = time.time()
-        before = self._fired or [0] * len(report)
+        before = self._fired if len(self._fired) == len(report) else [0] * len(report)
         self._fired = [rule["fired"] for rule in report]
         for rule, then, times in zip(report, before, self._fired, strict=True):
             if times > then:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -110,7 +111,7 @@ class Soak:
         self._rules: list[Rule] = fault_rules(options.length_s, options.seed)
         self._halted_since: dict[str, float] = {}
         self._sampled = 0.0
-        self._answered = True
+        self._ending = False
         self.record = Record()
         self.world = World()
 
@@ -200,10 +201,12 @@ class Soak:
 
     def _look(self, venue: RunningVenue, observer: RedisObserver) -> None:
         record = self.record
-        record.faults(venue.control.call("GET", "faults"))
+        with contextlib.suppress(OSError):  # it may be busy for some seconds; the next look has it all
+            record.faults(venue.control.call("GET", "faults"))
         patiently(lambda: record.read(observer))
         patiently(lambda: self._see_processes(observer))
-        patiently(lambda: self._release(observer))
+        if not self._ending:
+            patiently(lambda: self._release(observer))
         record.health(self._health())
         if time.monotonic() - self._sampled > SAMPLE_S:
             self._sampled = time.monotonic()
@@ -276,6 +279,7 @@ class Soak:
     # The end ------------------------------------------------------------------------------------
 
     def _flatten(self, venue: RunningVenue, live: Running, observer: RedisObserver) -> bool:
+        self._ending = True  # this halt stays
         done = self.world.run("kill", "--reason", "end of the soak", "--flatten", "--pid", live.process.pid)
         self._say(f"{self._clock()} kill --flatten: {done.stdout.strip() or done.stderr.strip()}")
         deadline = time.monotonic() + FLAT_S
