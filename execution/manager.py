@@ -216,6 +216,9 @@ class OrderManager(Decider):
         outputs = [Output(Stream.EXECUTIONS, self._account, snapshot)]
         theirs = {state.symbol: state for state in body.positions if state.quantity}
         self._edit_strays(partial(strays.compare, held=theirs))
+        if gone := self._recent.get(_ONE).foreign.keys() - theirs.keys():
+            for symbol in sorted(gone):
+                del self._recent.edit(_ONE).foreign[symbol]
         for symbol in sorted(self._open | theirs.keys()):
             state = theirs.get(symbol)
             if symbol in self._open:
@@ -235,6 +238,9 @@ class OrderManager(Decider):
         symbol = state.symbol
         instrument = self._instruments.get(symbol)
         if instrument is None:
+            if self._recent.get(_ONE).foreign.get(symbol) == state.quantity:
+                return []
+            self._recent.edit(_ONE).foreign[symbol] = state.quantity
             detail = f"unknown position of {state.quantity} in an instrument without terms"
             return [Output(Stream.EXECUTIONS, symbol, Mismatch(time=time, symbol=symbol, detail=detail))]
         turn = Turn(time, self._settings, instrument)

@@ -256,11 +256,13 @@ class Recent(msgspec.Struct, kw_only=True, omit_defaults=True):
         ids: client ids, oldest first.
         ended: by symbol: event time at which its last position ended.
         funded: by symbol: event time of the last funding; a settlement has no other id.
+        foreign: by symbol: signed contracts of a position in an instrument without terms, once told.
     """
 
     ids: list[str] = []
     ended: dict[str, Millis] = {}
     funded: dict[str, Millis] = {}
+    foreign: dict[str, Decimal] = {}
 
     def remember(self, client_ids: list[str]) -> None:
         self.ids = (self.ids + client_ids)[-RECENT_IDS:]

@@ -192,13 +192,13 @@ class Edge:
                 positions = await self._hearing.look()
                 await self._report(positions)
                 unfunded |= {state.symbol for state in positions}
-                if _moment() > due:
-                    await self._funding(unfunded)
-                    unfunded, due = {state.symbol for state in positions}, _moment() + FUNDING_S
-                self._recovered()
                 if not self.ready.is_set():
                     self.ready.set()
                     log.info("account", extra={"positions": len(positions)})
+                if _moment() > due:
+                    await self._funding(unfunded & self._venue.instruments().keys())
+                    unfunded, due = {state.symbol for state in positions}, _moment() + FUNDING_S
+                self._recovered()
             except VenueFault as fault:
                 self._troubled("*", fault)
                 await asyncio.sleep(min(1.0, self._settings.poll_s))

@@ -88,7 +88,7 @@ class Hearing:
         found = self._register.look(orders, positions, self._venue.now())
         self._desk.tell([*found.reports, *self._register.strays(self._venue.now())])
         news = bool(found.reports)
-        for symbol in sorted(found.suspects):
+        for symbol in sorted(found.suspects & self._venue.instruments().keys()):
             news |= await self._fills(symbol)
         for client_id in found.vanished:
             news |= await self._ask(client_id, asked)
