@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bus_schemas.bus.memory_bus import MemoryBus
+from bus_schemas.errors import Unreachable
 from bus_schemas.events import HaltReason
 from bus_schemas.topology import Topology, Unit
 from cli import control
@@ -41,13 +42,30 @@ def test_every_halt_of_a_symbol_is_told_until_it_is_released() -> None:
     assert [halt.reason for halt in holding(bus_with(halts))] == [HaltReason.OPERATOR, HaltReason.DEAD_LETTER]
 
 
+@pytest.mark.parametrize(
+    "late", [(), (control.RISK,), (control.EXECUTION,)], ids=["none", "risk", "execution"]
+)
 @pytest.mark.parametrize(("flatten", "then"), [(False, "stops stay"), (True, "positions are being closed")])
-def test_kill_says_what_becomes_of_positions(
-    flatten: bool, then: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_kill_says_what_becomes_of_positions_once_execution_has_it(
+    flatten: bool,
+    then: str,
+    late: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(control, "_tell", lambda *_: None)
+    def missing(_observer: Any, _number: int, _deadline: float, readers: tuple[str, ...]) -> list[Unit]:
+        return [Unit(reader, "MAIN") for reader in readers if reader in late]
+
+    monkeypatch.setattr(control, "_post", lambda *_: 1)
+    monkeypatch.setattr(control, "_missing", missing)
     observer: Any = None
+    if control.EXECUTION in late:
+        with pytest.raises(Unreachable, match=r"manager\.MAIN did not take it"):
+            control.kill(observer, "drill", flatten)
+        assert capsys.readouterr().out == ""
+        return
     control.kill(observer, "drill", flatten)
-    said = capsys.readouterr().out
+    said, warned = capsys.readouterr()
     assert then in said
     assert ("stops stay" in said) is not flatten
+    assert ("risk has not taken it" in warned) is bool(late)
