@@ -122,7 +122,7 @@ class Stage:
             faults, killed = await _play(case, scene)
             notes = scene.folder / "moments"
             moments = notes.read_text().splitlines() if notes.exists() else []
-            if faults:
+            if faults and not case.plant:
                 scene.keep = True
                 (scene.folder / "timeline").write_text(scene.timeline())
         return Result(
@@ -133,7 +133,7 @@ class Stage:
             seconds=time.monotonic() - began,
             bare_s=scene.guard.bare_s,
             starved_s=self._lag.worst_since(began),
-            folder=str(scene.folder) if faults else "",
+            folder=str(scene.folder) if scene.keep else "",
         )
 
     @contextlib.asynccontextmanager

@@ -32,6 +32,7 @@ from bus_schemas.runtime.unit import Writer
 from bus_schemas.settings import Settings, dump
 from bus_schemas.timeframes import HOUR
 from bus_schemas.topology import Stream
+from execution.simulator.binance_rest import BinanceUsdm
 from execution.simulator.clock import SimClock
 from execution.simulator.market import FUNDING_EVERY
 from execution.simulator.orders import Filled, SimEvent, SimOrder
@@ -147,6 +148,9 @@ class Scene:
 
     async def open(self) -> None:
         """Start the venue, load its faults, make the namespace."""
+        for spoken in self.sim.protocols.values():
+            if isinstance(spoken, BinanceUsdm):  # we look twelve times as often as in earnest
+                spoken.meter.limit *= 1000
         await self.sim.open()
         self.exchange.subscribe(self.guard.hear)
         self.settings = self._settings()
