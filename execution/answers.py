@@ -53,8 +53,14 @@ def answer(turn: Turn, position: Position, order: Order, body: Answer) -> None:
         _not_found(turn, position, order)
 
 
-def watch(turn: Turn, position: Position) -> None:
-    """Look at the time: commands without an answer, orders of unknown fate, a position without a stop."""
+def watch(turn: Turn, position: Position, resumed: bool = False) -> None:
+    """Look at the time: commands without an answer, orders of unknown fate, a position without a stop.
+
+    Args:
+        resumed: the clock stood still until now, and with it perhaps the way to the venue.
+    """
+    if resumed and position.naked_since is not None and position.naked_heard is None:
+        position.naked_heard = turn.time
     patience = turn.settings.answer_ms
     for order in list(position.orders.values()):
         waited = turn.time - order.asked
@@ -69,8 +75,13 @@ def watch(turn: Turn, position: Position) -> None:
     if position.quantity > ZERO and position.protected():
         position.refused.pop(Leg.STOP.value, None)
     if position.exit is None and not position.protected() and _overdue(turn, position):
-        turn.mismatch(f"no acknowledged stop over {position.quantity} since {position.naked_since}")
-        position.exit = ExitReason.EMERGENCY
+        detail = f"no acknowledged stop over {position.quantity} since {position.naked_since}"
+        if not position.adopted:
+            turn.mismatch(detail)
+            position.exit = ExitReason.EMERGENCY
+        elif not position.bare_told:  # somebody else's: a person is told, and the stop is asked for again
+            turn.mismatch(detail)
+            position.bare_told = True
 
 
 def _overdue(turn: Turn, position: Position) -> bool:
@@ -143,7 +154,8 @@ def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelle
         return
     if not order.settled:
         turn.look_up(position, order)
-    if not asked_for and order.leg is not Leg.ENTRY:
+    progress = order.leg is Leg.CLOSE and order.filled > ZERO
+    if not asked_for and order.leg is not Leg.ENTRY and not progress:
         _count_refusal(turn, position, order)
 
 
@@ -187,6 +199,8 @@ def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> 
     order.acked = True
     order.look_ups = 0
     order.filled += quantity
+    if order.leg is Leg.CLOSE:  # it gets on: the rest is asked for without waiting
+        position.allow(Leg.CLOSE)
     profit = _book(turn, position, order, body, quantity)
     turn.move(position, order, OrderEvent.FILL_ALL if order.filled >= order.cap else OrderEvent.FILL_PART)
     turn.say(

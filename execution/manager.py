@@ -80,6 +80,7 @@ class OrderManager(Decider):
         self._recent: Keyed[Recent] = Keyed("recent", Recent, lambda _: Recent())
         self._strays: Keyed[Strays] = Keyed("strays", Strays, lambda _: Strays())
         self._open: set[str] = set()
+        self._woke = False
         answers = (
             OrderAccepted, OrderRejected, OrderFilled, OrderCancelled, CancelRejected, OrderNotFound
         )  # fmt: skip
@@ -116,7 +117,9 @@ class OrderManager(Decider):
         return [Output(Stream.EXECUTIONS, symbol, body)]
 
     def handle(self, event: Event) -> Sequence[Output]:
+        self._woke = False
         if event.place.stream is Stream.REPORTS and event.body.time > self._now:
+            self._woke = event.body.time - self._now > self._settings.answer_ms
             self._clock.edit(_ONE).time = event.body.time
         handler = self._handlers.get(type(event.body))
         return handler(event.body) if handler else []
@@ -191,7 +194,7 @@ class OrderManager(Decider):
         )
 
     def _tick(self, body: ClockTick) -> list[Output]:
-        return self._each(sorted(self._open), body.time, watch)
+        return self._each(sorted(self._open), body.time, partial(watch, resumed=self._woke))
 
     def _funding(self, body: FundingPaid) -> list[Output]:
         if body.time <= self._recent.get(_ONE).funded.get(body.symbol, -1):

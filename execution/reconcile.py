@@ -60,6 +60,9 @@ def compare(turn: Turn, position: Position, state: PositionState | None) -> bool
         return True
     if lasted < 2 * turn.settings.mismatch_grace_ms:
         return False
+    if theirs * position.side.sign < ZERO:
+        # the other way round: once our books are closed, what is there is adopted and gets its stop
+        return write_off(turn, position)
     if state is not None and theirs * position.side.sign > position.quantity:
         missing = abs(theirs) - position.quantity
         position.opened = position.opened or turn.time

@@ -110,7 +110,8 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         targets_withdrawn: nor are its targets, until a person acknowledges; the stop stays.
         break_even: the stop was moved to break-even.
         naked_since: since when it has been without an acknowledged stop over the whole of it.
-        naked_heard: when we heard of that, where later than it began.
+        naked_heard: when we heard of that, or came back, where later than it began.
+        bare_told: that an adopted position gets no stop was reported.
         adopted: the venue had it and we did not; it has no entry order and follows the venue's word.
         theirs: the venue's signed quantity while it differs from ours, and since when.
         mismatch_told: the difference was reported.
@@ -138,6 +139,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     break_even: bool = False
     naked_since: Millis | None = None
     naked_heard: Millis | None = None
+    bare_told: bool = False
     adopted: bool = False
     theirs: Decimal | None = None
     differs_since: Millis | None = None
@@ -194,8 +196,12 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     def ask_anew(self) -> None:
         """A person has looked or wants it closed: closing order and stop may be tried at once."""
         for leg in (Leg.CLOSE, Leg.STOP):
-            self.refused.pop(leg.value, None)
-            self.refused_at.pop(leg.value, None)
+            self.allow(leg)
+
+    def allow(self, leg: Leg) -> None:
+        """Forget the leg's refusals."""
+        self.refused.pop(leg.value, None)
+        self.refused_at.pop(leg.value, None)
 
     def tighten(self, level: Decimal) -> bool:
         """Move the wanted stop; False where the level is not tighter."""

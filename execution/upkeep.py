@@ -46,6 +46,11 @@ def upkeep(turn: Turn, position: Position) -> None:
 
 def _stop_refused(turn: Turn, position: Position) -> None:
     old = position.live_stop()
+    if position.adopted and not position.protected():
+        if not position.bare_told:
+            turn.mismatch(f"stop of an adopted position at {position.stop} was refused")
+            position.bare_told = True
+        return
     turn.mismatch(f"stop at {position.stop} was refused {turn.settings.stop_attempts} times")
     if old is not None and old.trigger is not None and position.protected():
         position.stop = old.trigger

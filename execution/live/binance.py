@@ -126,7 +126,7 @@ class BinanceFutures(CcxtVenue):
             "type": "STOP_MARKET",
             "triggerPrice": _text(order.trigger),
             "workingType": "MARK_PRICE",
-            "priceProtect": "false",
+            "priceProtect": "FALSE",
             "clientAlgoId": order.client_id,
             "newOrderRespType": "RESULT",
         }

@@ -33,6 +33,8 @@ from execution.live.register import Register
 T = TypeVar("T")
 
 FIRST_S, MOST_S, DENIED_S = 0.05, 5.0, 30.0
+VETO_MS = 1000
+"""How old a look at the positions may be when an entry goes out."""
 ASK_S = 0.5
 """Time between two look-ups of an order that the venue may list any moment, in the venue's time."""
 DUPLICATES = 5
@@ -101,6 +103,27 @@ class Delivery:
         travel = 0 if order.reduce_only else self._settings.valid_ms * self._rate
         return round(travel) + self._settings.lag_ms
 
+    def impossible(self, command: Command, fault: VenueFault) -> list[Body]:
+        """The answer where the venue cannot even be asked, such as about a market that it does not list."""
+        now = self._venue.now()
+        if isinstance(command, PlaceOrder):
+            held = self._register.find(command.client_id) or Held.of(command)
+            return [self._refused(held, VenueRefusal.OTHER, str(fault))]
+        if isinstance(command, CancelOrder):
+            return [CancelRejected(time=now, client_id=command.client_id, symbol=command.symbol)]
+        if isinstance(command, AmendOrder):
+            refused = VenueRefusal.OTHER
+            return [
+                OrderRejected(
+                    time=now,
+                    client_id=command.client_id,
+                    symbol=command.symbol,
+                    reason=refused,
+                    detail=str(fault),
+                )
+            ]
+        return []
+
     async def told(self, held: Held, order: VenueOrder, again: bool = False) -> list[Body]:
         """Everything that follows from an order as the venue tells it, its fills first."""
         bodies: list[Body] = []
@@ -155,9 +178,13 @@ class Delivery:
                         continue
                     if duplicates >= DUPLICATES:
                         return [self._refused(held, VenueRefusal.DUPLICATE_ID, "the venue says so")]
-                if veto := await self._veto(order):
-                    return [self._refused(held, VenueRefusal.OTHER, veto)]
-                await self._venue.room("place", order.reduce_only)
+                while True:
+                    if veto := await self._veto(order):
+                        return [self._refused(held, VenueRefusal.OTHER, veto)]
+                    looked = self._venue.now()
+                    await self._venue.room("place", order.reduce_only)
+                    if order.reduce_only or self._venue.now() - looked <= VETO_MS * self._rate:
+                        break
                 # from here on nothing is awaited until the request leaves
                 if self._too_late(order):
                     return [self._register.not_found(order.client_id, order.symbol, self._venue.now())]
@@ -279,7 +306,7 @@ class Delivery:
         while True:
             try:
                 return await ask()
-            except VenueFault as fault:
+            except (NotSent, Unclear, Denied) as fault:
                 await self._wait_out(symbol, fault, patience)
 
     async def _wait_out(self, symbol: str, fault: VenueFault, patience: _Patience) -> None:

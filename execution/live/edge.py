@@ -28,10 +28,11 @@ from bus_schemas.events import (
 )
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.settings import VenueSettings
+from bus_schemas.timeframes import HOUR
 from bus_schemas.topology import Stream
 from execution.live.delivery import Delivery
 from execution.live.desk import READ_LIMIT, Desk
-from execution.live.faults import Denied, NotSent, VenueFault
+from execution.live.faults import Denied, NotHeld, NotSent, Refused, VenueFault
 from execution.live.guarded import Guarded
 from execution.live.hearing import Hearing
 from execution.live.port import VenueAccount
@@ -44,7 +45,9 @@ SETTLE_S = 0.02
 AGAIN_S = 0.5
 TROUBLE_S = 5.0
 """How long the venue must be out of reach before a person is told."""
-FUNDING_S = 60.0
+FUNDING_S = 10.0
+"""How soon after a position closed its last funding is asked for. Else it is once an hour: that is when
+venues settle, and their histories may be asked seldom."""
 FUNDING_BACK_MS = 86_400_000
 """How far back settlements are asked for where none was ever reported."""
 SYNC_S = 300.0
@@ -168,6 +171,8 @@ class Edge:
         while True:
             try:
                 return await self._delivery.answer(command, self._doubted(command, sent))
+            except (Refused, NotHeld) as fault:
+                return self._delivery.impossible(command, fault)
             except VenueFault as fault:
                 self._troubled(command.symbol, fault)
                 sent = True
@@ -186,7 +191,7 @@ class Edge:
 
     async def _watch(self) -> None:
         unfunded = self._desk.register.symbols()
-        due = 0.0
+        asked_at = hour = -1.0
         while True:
             try:
                 positions = await self._hearing.look()
@@ -195,9 +200,11 @@ class Edge:
                 if not self.ready.is_set():
                     self.ready.set()
                     log.info("account", extra={"positions": len(positions)})
-                if _moment() > due:
+                held = {state.symbol for state in positions}
+                now = self._venue.now() // HOUR
+                if now != hour or (unfunded - held and _moment() - asked_at > FUNDING_S):
                     await self._funding(unfunded & self._venue.instruments().keys())
-                    unfunded, due = {state.symbol for state in positions}, _moment() + FUNDING_S
+                    unfunded, hour, asked_at = held, now, _moment()
                 self._recovered()
             except VenueFault as fault:
                 self._troubled("*", fault)

@@ -39,6 +39,7 @@ class NotSent(VenueFault):
         retry_s: how long the venue asks us to wait; 0 where it does not say.
         limited: it was a rate limit.
         banned: of the whole host, by the venue's word; not even a stop may try.
+        apart: of a pool of its own, which the adapter minds: it says nothing of other calls.
         stale: the venue found the request too old, or from its future: our estimate of its clock is wrong.
     """
 
@@ -49,12 +50,14 @@ class NotSent(VenueFault):
         *,
         limited: bool = False,
         banned: bool = False,
+        apart: bool = False,
         stale: bool = False,
     ) -> None:
         super().__init__(detail)
         self.retry_s = retry_s
         self.limited = limited
         self.banned = banned
+        self.apart = apart
         self.stale = stale
 
 

@@ -140,7 +140,9 @@ class Guarded(Venue):
         try:
             answer = await act()
         except NotSent as fault:
-            if fault.limited:
+            if fault.apart:
+                pass
+            elif fault.limited:
                 closed = ALL if fault.banned else group
                 self._budget.close(fault.retry_s or LIMITED_S, _moment(), closed)
             elif not fault.stale:

@@ -6,7 +6,7 @@ knows what is open and what ended within five seconds; the history knows the res
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from bus_schemas.settings import VenueSettings
 from bus_schemas.venues.markets import Market
 from execution.live import kraken_words as words
 from execution.live.adapter import CcxtVenue, number, readable
-from execution.live.faults import NotHeld, Unclear, VenueFault
+from execution.live.faults import NotHeld, NotSent, Unclear, VenueFault
 from execution.live.hints import HintStream
 from execution.live.kraken_stream import KrakenStream
 from execution.live.port import (
@@ -37,6 +37,7 @@ _CHECK = "api-keys/v3/check"
 _SLACK_MS = 60_000
 _LOOK_BACK_MS = 7 * 86_400_000
 _PAGES = 50
+_HISTORY_REST_S = 15.0
 _LOG_PAGE = 50
 """The history counts a larger page as more requests."""
 
@@ -46,6 +47,7 @@ class KrakenFutures(CcxtVenue):
 
     def __init__(self, settings: VenueSettings, symbols: Sequence[str]) -> None:
         super().__init__(settings, symbols)
+        self._history_closed = 0.0
         # ccxt does not know the endpoint that tells the key's rights; with this it signs it too
         urls, options = self._client.urls["api"], self._client.options
         urls["auth"] = str(urls["history"]).replace("/api/history/", "/api/auth/")
@@ -181,13 +183,31 @@ class KrakenFutures(CcxtVenue):
         }
         found: list[Mapping[str, Any]] = []
         for _ in range(_PAGES):
-            answer = await self.ask(getattr(self._client, method), request)
+            answer = await self._ask_history(getattr(self._client, method), request)
             found += _rows(answer, "elements")
             token = answer.get("continuationToken")
             if not token:
                 return found
             request["continuation_token"] = token
         raise Unclear(f"the order history since {words.iso(since)} is too long")
+
+    async def _ask_history(self, method: Callable[..., Any], request: Mapping[str, Any]) -> Any:
+        """Ask the history, whose rate limit is narrow and its own: a limit there keeps nothing else back.
+
+        Raises:
+            NotSent: it is still closed, or is from now on.
+        """
+        left = self._history_closed - self._clock.mark()
+        if left > 0:
+            raise NotSent(f"the history may be asked again in {left:.0f} s", left, apart=True)
+        try:
+            return await self.ask(method, request)
+        except NotSent as fault:
+            if not fault.limited or fault.banned:
+                raise
+            wait = fault.retry_s or _HISTORY_REST_S
+            self._history_closed = self._clock.mark() + wait
+            raise NotSent(str(fault), wait, limited=True, apart=True) from None
 
     @readable
     async def open_orders(self) -> list[VenueOrder]:
@@ -249,7 +269,7 @@ class KrakenFutures(CcxtVenue):
         request: dict[str, Any] = {"since": since, "sort": "asc", "count": _LOG_PAGE}
         found: dict[Millis, FundingFee] = {}
         for _ in range(_PAGES):
-            logs = _rows(await self.ask(self._client.historyGetAccountLog, request), "logs")
+            logs = _rows(await self._ask_history(self._client.historyGetAccountLog, request), "logs")
             for row in logs:
                 paid, time = -words.exact(row.get("realized_funding")), words.millis(row["date"])
                 if str(row.get("contract")).lower() != name or not paid or time < since:

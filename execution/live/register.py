@@ -363,7 +363,10 @@ class Register:
 
     def resized(self, client_id: str, quantity: Decimal) -> None:
         """The venue took an amendment."""
-        self._orders.edit(client_id).quantity = quantity
+        held = self._orders.edit(client_id)
+        held.quantity = quantity
+        if held.filled < quantity:
+            held.ended = 0
 
     def _name(self, held: Held, order: VenueOrder) -> None:
         held.venue_id = order.venue_id or held.venue_id

@@ -85,9 +85,14 @@ class Desk(World):
         self.report(OrderNotFound(time=self.time, client_id=id_, symbol=SYMBOL))
         return self
 
-    def tick(self, seconds: float = 1) -> Desk:
-        self.time += int(seconds * 1000)
-        self.report(ClockTick(time=self.time))
+    def tick(self, seconds: float = 1, step: float = 3600) -> Desk:
+        """Let time pass, in one tick or in several of so many seconds at most."""
+        left = int(seconds * 1000)
+        while left > 0:
+            passed = min(left, int(step * 1000))
+            self.time += passed
+            left -= passed
+            self.report(ClockTick(time=self.time))
         return self
 
     def account(self, quantity: str | None, mark: str = "100", entry: str = "100") -> Desk:

@@ -249,7 +249,7 @@ def test_a_position_that_the_venue_lost_waits_for_a_person() -> None:
 
 
 def test_ft8045_no_stop_within_the_deadline_closes_the_position() -> None:
-    desk = Desk().approve().ack("e1").fill("e1", "2").tick(14)
+    desk = Desk().approve().ack("e1").fill("e1", "2").tick(14, step=5)
     assert "c1" not in desk.placed
     desk.tick(2)
     assert "no acknowledged stop" in desk.bodies(Mismatch)[-1].detail

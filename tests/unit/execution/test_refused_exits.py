@@ -78,3 +78,22 @@ def test_a_persons_word_tries_a_refused_exit_at_once(
 
 def test_a_word_about_another_symbol_tries_nothing() -> None:
     assert refused_exit().control(Acknowledge(time=9, by="me", symbol="YUSDT")).placed[-1] == "c3"
+
+
+def test_a_close_that_fills_in_parts_is_asked_for_without_waiting() -> None:
+    desk = Desk().open()
+    desk.report(FlattenApproved(time=desk.time, symbol="*", request_id="r"))
+    for number in range(1, 6):
+        desk.fill(f"c{number}", "0.3").cancelled(f"c{number}", "0.3")
+    assert desk.placed[-1] == "c6"
+
+
+def test_an_adopted_position_whose_stop_is_refused_is_told_and_never_closed() -> None:
+    desk = Desk().account("2").tick(11).account("2")
+    for number in range(1, 4):
+        desk.reject(f"s{number}")
+    desk.tick(120, step=5)
+    assert not [name for name in desk.placed if name.startswith("c")]
+    told = [body.detail for body in desk.bodies(Mismatch) if "refused" in body.detail]
+    assert len(told) == 1
+    assert len([name for name in desk.placed if name.startswith("s")]) > 3  # it is asked for again

@@ -306,10 +306,24 @@ def test_a_restart_that_hears_of_an_old_fill_does_not_close_the_position() -> No
     assert desk.position.protected
 
 
+def test_an_outage_between_a_fill_and_its_stop_does_not_close_the_position() -> None:
+    """The clock stood still, and with it the way to the venue: the stop was asked for and may be there."""
+    desk = Desk(restore=True).approve().ack("e1").fill("e1", "2").tick(60)
+    assert "c1" not in desk.placed
+    desk.tick(5).ack("s1").tick(60, step=5)
+    assert "c1" not in desk.placed
+    assert desk.position.protected
+
+
+def test_an_outage_leaves_a_stop_that_never_comes_its_deadline_once() -> None:
+    desk = Desk().approve().ack("e1").fill("e1", "2").tick(60).tick(11)
+    assert desk.placed[-1] == "c1"
+
+
 @pytest.mark.parametrize("ahead", [0, 500])
 def test_a_trade_that_is_not_older_than_its_report_changes_nothing(ahead: int) -> None:
     desk = Desk().approve().ack("e1")
-    desk.fill("e1", "2", traded=desk.time + ahead).tick(15)
+    desk.fill("e1", "2", traded=desk.time + ahead).tick(15, step=5)
     assert "c1" not in desk.placed
     assert desk.tick(1).placed[-1] == "c1"
 
