@@ -50,6 +50,8 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
             client.set_sandbox_mode(True)
     if settings.rest_url:
         client.urls["api"] = redirected(client.urls["api"], settings.rest_url, settings.ws_url)
+        if settings.rest_url.startswith("http:"):
+            client.timeout_on_exit = 0  # a quarter of a second for TLS to end, which there is none of
     client.milliseconds = clock.estimate
     return client
 
