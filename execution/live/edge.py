@@ -48,8 +48,6 @@ TROUBLE_S = 5.0
 FUNDING_S = 10.0
 """How soon after a position closed its last funding is asked for. Else it is once an hour: that is when
 venues settle, and their histories may be asked seldom."""
-FUNDING_BACK_MS = 86_400_000
-"""How far back settlements are asked for where none was ever reported."""
 SYNC_S = 300.0
 IDLE_TICKS = 5
 """How many ticks one stands for while nothing is open or under way."""
@@ -227,10 +225,8 @@ class Edge:
         """Tell what was settled on positions that are open, or were since the last time that we asked."""
         register = self._desk.register
         for symbol in sorted(symbols):
-            since = register.funded_until(symbol)
-            fees = await self._venue.funding(
-                symbol, self._loaded_at - FUNDING_BACK_MS if since is None else since
-            )
+            since = register.funding_from(symbol, self._loaded_at)
+            fees = await self._venue.funding(symbol, since)
             self._desk.tell(
                 [
                     FundingPaid(time=fee.time, symbol=fee.symbol, amount=fee.amount, rate=fee.rate)

@@ -325,9 +325,15 @@ class Register:
         orders = {self._orders.get(name).symbol for name in self._orders.known()}
         return orders | set(journal.positions) | set(journal.fills) | set(journal.funding)
 
-    def funded_until(self, symbol: str) -> Millis | None:
-        """When the newest settlement was that was reported; None for none."""
-        return self._journal.get(_ONE).funding.get(symbol)
+    def funding_from(self, symbol: str, otherwise: Millis) -> Millis:
+        """Since when settlements are to be told: the newest that was, else the first order of ours. What an
+        account was charged before is not ours to tell."""
+        told = self._journal.get(_ONE).funding.get(symbol)
+        orders = map(self._orders.get, self._orders.known())
+        first = min(
+            (held.since for held in orders if held.symbol == symbol and held.since), default=otherwise
+        )
+        return first if told is None else told
 
     def charged(self, fees: Iterable[FundingFee]) -> list[FundingFee]:
         """Settlements that were not reported yet, in order of time."""

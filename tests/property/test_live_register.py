@@ -22,7 +22,7 @@ from bus_schemas.events import (
     StrayOrder,
 )
 from execution.ids import client_id
-from execution.live.port import Standing, VenueFill, VenueOrder
+from execution.live.port import FundingFee, Standing, VenueFill, VenueOrder
 from execution.live.register import Register
 
 NOW = 1_700_000_000_000
@@ -224,3 +224,16 @@ def test_a_filled_order_whose_fills_are_not_listed_yet_has_not_ended() -> None:
     said = register.learn(name, _order(name, "v0", 5, 3, Standing.FILLED), NOW + 2000)
     assert [type(body) for body in said] == [OrderAccepted]
     assert [held.client_id for held in register.live()] == [name]
+
+
+def test_funding_from_before_our_first_order_is_not_ours() -> None:
+    past = Past([(2, [], False)])
+    register = Register()
+    assert register.funding_from(SYMBOL, NOW + 5000) == NOW + 5000
+    register = _register(past)
+    assert register.funding_from(SYMBOL, NOW + 5000) == NOW
+    fee = FundingFee(symbol=SYMBOL, amount=D(1), rate=D("0.0001"), time=NOW + 1000)
+    later = FundingFee(symbol=SYMBOL, amount=D(1), rate=D("0.0001"), time=NOW + 2000)
+    assert register.charged([later, fee, fee]) == [fee, later]
+    assert register.charged([fee, later]) == []
+    assert register.funding_from(SYMBOL, NOW + 5000) == NOW + 2000
