@@ -42,7 +42,7 @@ chaos: venv  ## kill and freeze processes in the middle of a run: make chaos KIL
 	$(PY) -m tests.chaos --kills $(KILLS)
 
 chaos-live: venv  ## kill execution and the venue edge at every moment of a trade, with every fault of a venue
-	$(PY) -m tests.chaos_live --full --jobs 4
+	$(PY) -m tests.chaos_live --full --jobs 8
 
 COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-emit-index-url
 

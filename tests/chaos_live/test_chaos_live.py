@@ -17,7 +17,7 @@ from tests.chaos_live.plants import PLANTS
 from tests.chaos_live.story import Ending
 from tests.chaos_live.table import summary, tables
 
-JOBS = 5
+JOBS = 8
 SHORT_S = 6.0
 SENT = "place entry: before answer"
 
