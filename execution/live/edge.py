@@ -230,7 +230,7 @@ class Edge:
             self._desk.tell(
                 [
                     FundingPaid(time=fee.time, symbol=fee.symbol, amount=fee.amount, rate=fee.rate)
-                    for fee in register.charged(fees)
+                    for fee in register.lists.charged(fees)
                 ]
             )
 
@@ -251,7 +251,7 @@ class Edge:
     def _idle(self) -> bool:
         """Whether nobody waits for time to pass."""
         register = self._desk.register
-        return not (register.live() or register.pending() or register.exposed)
+        return not (register.live() or register.pending() or register.lists.exposed)
 
     async def _keep_time(self) -> None:
         """Set the venue's clock now and then, and at once when a request was refused for its date."""

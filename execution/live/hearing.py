@@ -159,7 +159,7 @@ class Hearing:
         asked = self._venue.now()
         fills = await self._delivery.fills(symbol, self._register.read_from(symbol, self._overlap, asked))
         bodies = self._register.traded(fills, self._venue.now())
-        self._register.was_read(symbol, asked)
+        self._register.lists.was_read(symbol, asked)
         self._desk.tell(bodies)
         return bool(bodies)
 

@@ -34,15 +34,14 @@ from bus_schemas.events import (
     VenueRefusal,
 )
 from execution.ids import is_ours
-from execution.live.port import FundingFee, Standing, VenueFill, VenueOrder
-from execution.live.records import ZERO, Command, Held, Journal, Pending
+from execution.live.lists import Lists
+from execution.live.port import Standing, VenueFill, VenueOrder
+from execution.live.records import ZERO, Command, Held, Pending
 
 KEEP_MS = 3_600_000
 """How long the end of an order is remembered."""
-KEEP_STRANGERS = 256
 SHORT_LOOKS = 5
 """Looks at a cancelled order whose fills the venue counts and does not list, until its end is told anyway."""
-_ONE = ""
 
 
 class Findings(msgspec.Struct):
@@ -60,17 +59,21 @@ class Findings(msgspec.Struct):
 
 
 class Register:
-    """The edge's memory of one account."""
+    """The edge's memory of one account.
+
+    Attributes:
+        lists: how far the venue's lists were taken over.
+    """
 
     def __init__(self) -> None:
         self._orders: Keyed[Held] = Keyed("order", Held, _missing)
         self._pending: Keyed[Pending] = Keyed("pending", Pending, _none)
-        self._journal: Keyed[Journal] = Keyed("journal", Journal, lambda _: Journal())
+        self.lists = Lists()
         self._by_venue: dict[str, str] = {}
 
     def load(self, state: Mapping[str, bytes]) -> None:
         """Replace all memory by what is stored."""
-        for part in (self._orders, self._pending, self._journal):
+        for part in (self._orders, self._pending, self.lists):
             part.load(state)
         self._by_venue = {
             venue_id: held.client_id
@@ -81,7 +84,7 @@ class Register:
 
     def drain(self) -> dict[str, bytes | None]:
         """What changed since the last call, encoded."""
-        return self._orders.drain() | self._pending.drain() | self._journal.drain()
+        return self._orders.drain() | self._pending.drain() | self.lists.drain()
 
     # Commands -----------------------------------------------------------------------------------
 
@@ -121,11 +124,6 @@ class Register:
         """Orders that may still fill, of a symbol or of all."""
         orders = map(self._orders.get, self._orders.known())
         return [held for held in orders if held.live and symbol in (None, held.symbol)]
-
-    @property
-    def exposed(self) -> bool:
-        """Whether the account had a position at the last look."""
-        return bool(self._journal.get(_ONE).positions)
 
     # Evidence -----------------------------------------------------------------------------------
 
@@ -241,20 +239,12 @@ class Register:
         """A fill of no order that we know. One with an id of our form is told all the same; one from before
         our memory is of an order that has ended and is forgotten.
         """
-        if time - fill.time > KEEP_MS or not self._first_time(fill.fill_id):
+        if time - fill.time > KEEP_MS or not self.lists.first_time(fill.fill_id):
             return []
         if client_id:
             return [_filled(client_id, fill, ZERO, time)]
         detail = f"fill {fill.fill_id} of {fill.quantity} at {fill.price} is of no order of ours"
         return [_alert(time, fill.symbol, AlertCode.FOREIGN_FILL, detail)]
-
-    def _first_time(self, name: str) -> bool:
-        """Whether this stranger was not spoken of yet; from now on it was."""
-        if name in self._journal.get(_ONE).strangers:
-            return False
-        journal = self._journal.edit(_ONE)
-        journal.strangers = [*journal.strangers[1 - KEEP_STRANGERS :], name]
-        return True
 
     def look(
         self, orders: Sequence[VenueOrder], positions: Sequence[PositionState], time: Millis
@@ -279,25 +269,15 @@ class Register:
             if held.client_id not in seen:
                 found.vanished.append(held.client_id)
                 found.suspects.add(held.symbol)
-        found.suspects |= self._moved(positions)
+        found.suspects |= self.lists.moved(positions)
         return found
-
-    def _moved(self, positions: Sequence[PositionState]) -> set[str]:
-        """Symbols whose position is another than at the last look."""
-        now = {state.symbol: state.quantity for state in positions if state.quantity}
-        journal = self._journal.get(_ONE)
-        before = journal.positions
-        moved = {symbol for symbol in now.keys() | before.keys() if now.get(symbol) != before.get(symbol)}
-        if moved:
-            self._journal.edit(_ONE).positions = now
-        return moved
 
     def _unknown(self, client_id: str, order: VenueOrder, time: Millis) -> list[Body]:
         if is_ours(client_id):
             held = Held.found(order)
             self._orders.put(client_id, held)
             self._name(held, order)
-        elif self._first_time(f"order {order.venue_id}"):
+        elif self.lists.first_time(f"order {order.venue_id}"):
             detail = f"{order.side.value} {order.quantity} is an order of somebody else; it is left alone"
             return [_alert(time, order.symbol, AlertCode.FOREIGN_ORDER, detail)]
         return []
@@ -321,41 +301,24 @@ class Register:
 
     def symbols(self) -> set[str]:
         """Every symbol of which anything is remembered."""
-        journal = self._journal.get(_ONE)
-        orders = {self._orders.get(name).symbol for name in self._orders.known()}
-        return orders | set(journal.positions) | set(journal.fills) | set(journal.funding)
+        return self.lists.symbols | {self._orders.get(name).symbol for name in self._orders.known()}
 
     def funding_from(self, symbol: str, otherwise: Millis) -> Millis:
         """Since when settlements are to be told: the newest that was, else the first order of ours. What an
         account was charged before is not ours to tell."""
-        told = self._journal.get(_ONE).funding.get(symbol)
+        told = self.lists.charged_until(symbol)
         orders = map(self._orders.get, self._orders.known())
         first = min(
             (held.since for held in orders if held.symbol == symbol and held.since), default=otherwise
         )
         return first if told is None else told
 
-    def charged(self, fees: Iterable[FundingFee]) -> list[FundingFee]:
-        """Settlements that were not reported yet, in order of time."""
-        journal = self._journal.edit(_ONE)
-        fresh = []
-        for fee in sorted(fees, key=lambda f: (f.time, f.symbol)):
-            if fee.time > journal.funding.get(fee.symbol, -1):
-                journal.funding[fee.symbol] = fee.time
-                fresh.append(fee)
-        return fresh
-
     def read_from(self, symbol: str, overlap_ms: int, time: Millis) -> Millis:
         """Since when the symbol's fills must be read: what lies before was read long ago."""
-        read = self._journal.get(_ONE).fills.get(symbol)
+        read = self.lists.read_until(symbol)
         if read is None:
             read = min((held.sent for held in self.live(symbol)), default=time)
         return max(0, read - overlap_ms)
-
-    def was_read(self, symbol: str, until: Millis) -> None:
-        """The symbol's fills were read; `until` is when the venue was asked."""
-        journal = self._journal.edit(_ONE)
-        journal.fills[symbol] = max(until, journal.fills.get(symbol, 0))
 
     def prune(self, time: Millis) -> None:
         """Forget what ended long ago."""

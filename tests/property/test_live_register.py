@@ -234,6 +234,6 @@ def test_funding_from_before_our_first_order_is_not_ours() -> None:
     assert register.funding_from(SYMBOL, NOW + 5000) == NOW
     fee = FundingFee(symbol=SYMBOL, amount=D(1), rate=D("0.0001"), time=NOW + 1000)
     later = FundingFee(symbol=SYMBOL, amount=D(1), rate=D("0.0001"), time=NOW + 2000)
-    assert register.charged([later, fee, fee]) == [fee, later]
-    assert register.charged([fee, later]) == []
+    assert register.lists.charged([later, fee, fee]) == [fee, later]
+    assert register.lists.charged([fee, later]) == []
     assert register.funding_from(SYMBOL, NOW + 5000) == NOW + 2000
