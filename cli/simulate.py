@@ -175,7 +175,7 @@ def friendly(greeting: Mapping[str, Any]) -> str:
             "",
             f"{name} lists {', '.join(protocol['symbols'])}. To trade there:",
             "",
-            f"  {settings} \\\n"
+            f"  python migrate_schema.py && {settings} \\\n"
             f"  python run.py live --venue {name} --force --with-health \\\n"
             f"  --symbols {','.join(protocol['symbols'])}",
         ]

@@ -23,7 +23,7 @@ from bus_schemas.settings.execution import ExecutionSettings, PaperSettings
 from bus_schemas.settings.gates import GateSettings
 from bus_schemas.settings.health import HealthSettings
 from bus_schemas.settings.market_data import MarketDataSettings
-from bus_schemas.settings.purpose import live_namespace
+from bus_schemas.settings.purpose import live_namespace, name_symbols
 from bus_schemas.settings.risk import RiskSettings
 from bus_schemas.settings.section import Section
 from bus_schemas.settings.sources import (
@@ -128,6 +128,7 @@ def load(file: Path | None = None, overrides: Mapping[str, Mapping[str, Any]] | 
     sources = (("REDIS_URL", from_platform()), *given)
     merged, wrong = merge(Settings, sources)
     faults += more + wrong
+    name_symbols(merged)
     settings = Settings()
     try:
         settings = Settings(**merged)

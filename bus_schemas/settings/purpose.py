@@ -6,9 +6,13 @@ Each has a namespace of its own where the settings name none: they never share a
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 from urllib.parse import urlsplit
 
 from bus_schemas.settings.venue import VenueSettings
+
+_BASES = ("BTC", "ETH", "SOL")
+_QUOTES = {"krakenfutures": "USD"}
 
 
 def simulated(venue: VenueSettings) -> bool:
@@ -25,6 +29,20 @@ def live_namespace(venue: VenueSettings) -> str:
     """The namespace of a live venue where no other is told."""
     suffix = "-sandbox" if venue.sandbox else "-practice" if practice(venue) else ""
     return f"live-{venue.name}{suffix}"
+
+
+def name_symbols(merged: dict[str, Any]) -> None:
+    """Where candles come from a venue and nobody said of what: Bitcoin, Ether and Solana, as it spells them.
+
+    Args:
+        merged: settings by section, before they are checked; changed in place.
+    """
+    market, venue = merged.get("market_data", {}), merged.get("venue", {})
+    name = market.get("venue") or venue.get("name")
+    told = market.get("symbols") or market.get("universe_top")
+    if market.get("source") == "venue" and isinstance(name, str) and not told:
+        quote = _QUOTES.get(name, "USDT")
+        merged["market_data"] = {**market, "symbols": [f"{base}{quote}" for base in _BASES]}
 
 
 def _loopback(host: str | None) -> bool:

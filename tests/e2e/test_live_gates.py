@@ -215,7 +215,7 @@ def test_settings_that_no_live_run_can_have(server: EmbeddedServer, base: dict[s
         ({}, ("--venue", "nosuchvenue"), "ccxt knows no venue 'nosuchvenue'"),
         ({}, ("--namespace", "paper"), "'paper' is for paper runs"),
         ({}, ("--sandbox",), "sandbox and rest_url both say where the venue is"),
-        ({"CAUSEWAY_MARKET_DATA__SYMBOLS": ""}, (), "name symbols, or give universe_top"),
+        ({"CAUSEWAY_MARKET_DATA__UNIVERSE_TOP": "3"}, (), "symbols and universe_top both say"),
         ({"PORT": "http"}, ("--with-health",), "$PORT must be a port"),
     ):
         code, err = live(server, base | env, "--force", *arguments)

@@ -29,7 +29,6 @@ def settings(venue: str = "binanceusdm", **own: Any) -> Settings:
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        ({"symbols": ""}, "name symbols, or give universe_top"),
         ({"universe_top": 5}, "symbols and universe_top both say"),
         ({"source": "files", "symbols": "", "universe_top": 5}, "universe_top needs source = venue"),
         ({"candles_from": "moon"}, "candles_from"),
@@ -39,6 +38,16 @@ def settings(venue: str = "binanceusdm", **own: Any) -> Settings:
 def test_contradictions(own: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         settings(**own)
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbols"),
+    [("binanceusdm", ("BTCUSDT", "ETHUSDT", "SOLUSDT")), ("krakenfutures", ("BTCUSD", "ETHUSD", "SOLUSD"))],
+)
+def test_without_symbols_it_is_the_three_that_everybody_knows(venue: str, symbols: tuple[str, ...]) -> None:
+    assert settings(venue, symbols="").market_data.symbols == symbols
+    assert settings(venue, symbols="", universe_top=3).market_data.symbols == ()
+    assert load(None, {"venue": {"name": venue}}).market_data.symbols == ()
 
 
 def test_history_is_enough_for_the_longest_timeframe() -> None:
