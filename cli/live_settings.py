@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import BusSettings, HealthSettings, Settings, load
+from bus_schemas.venues.client import require_known
 from cli.lifecycle import beside_each_other
 from cli.terms import over_theirs
 from execution.live.terms import check_terms
@@ -51,6 +52,8 @@ def live_settings(
             "name the venue to trade: --venue krakenfutures, --venue binanceusdm, or name in [venue]; "
             "on paper it is run.py paper"
         )
+    if not settings.venue.proven:
+        require_known(settings.venue.name)
     update: dict[str, Any] = {
         "bus": settings.bus.model_copy(update={"lockstep": False} | _horizon(settings.bus)),
         "runtime": beside_each_other(settings.runtime),

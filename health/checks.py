@@ -35,6 +35,8 @@ class Code(StrEnum):
     REDUCE_ONLY = "reduce_only"
     LEDGER_MISSED = "ledger_missed"
     ORDER_UNKNOWN = "order_unknown"
+    VENUE_UNREACHABLE = "venue_unreachable"
+    DATA_SILENT = "data_silent"
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -53,7 +55,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 def unhealthy(fleet: Fleet, now: float) -> list[Reason]:
     """Why the trading system is not healthy; empty if it is. In order of the checks, then by subject."""
-    checks = (_bus, _services, _lags, _dead_letters, _positions, _ledger)
+    checks = (_bus, _services, _lags, _dead_letters, _positions, _venue, _data, _ledger)
     return [reason for check in checks for reason in check(fleet, now)]
 
 
@@ -81,6 +83,7 @@ def warnings(fleet: Fleet, now: float) -> list[Reason]:
         found.append(Reason(Code.HALTED, halt["symbol"], detail))
     if trading.reduce_only:
         found.append(Reason(Code.REDUCE_ONLY, "*", "positions may shrink, none may open"))
+    found += _stale(fleet, now)
     for client_id, order in sorted(trading.venue.unknown.items()):
         age = now - order.since
         if age > UNKNOWN_S:
@@ -90,6 +93,15 @@ def warnings(fleet: Fleet, now: float) -> list[Reason]:
         detail = f"{fleet.ledger.missed} events were trimmed from the bus before the ledger read them"
         found.append(Reason(Code.LEDGER_MISSED, "ledger", detail))
     return found
+
+
+def _stale(fleet: Fleet, now: float) -> Iterator[Reason]:
+    for replica in fleet.live("market_data", now):
+        gauges = replica.beat.gauges
+        silent, all_ = gauges.get("silent_symbols", 0.0), gauges.get("symbols", 0.0)
+        if 0 < silent < all_:
+            detail = f"{silent:.0f} of {all_:.0f} symbols have no fresh data; their entries wait"
+            yield Reason(Code.DATA_SILENT, f"market_data/{replica.slot}", detail)
 
 
 def _bus(fleet: Fleet, now: float) -> Iterator[Reason]:
@@ -150,6 +162,24 @@ def _positions(fleet: Fleet, now: float) -> Iterator[Reason]:
                 f"{position.side} {abs(position.quantity)} has no stop for all of it since {bare:.0f} s; "
                 f"limit {limit:g} s",
             )
+
+
+def _venue(fleet: Fleet, now: float) -> Iterator[Reason]:
+    limit = fleet.settings.venue_silent_s
+    for replica in fleet.live("execution", now):
+        silent = replica.beat.gauges.get("venue_silent_s", 0.0)
+        if silent > limit:
+            detail = f"the account was not seen for {silent:.0f} s; limit {limit:g} s. Its stops rest there"
+            yield Reason(Code.VENUE_UNREACHABLE, f"execution/{replica.slot}", detail)
+
+
+def _data(fleet: Fleet, now: float) -> Iterator[Reason]:
+    for replica in fleet.live("market_data", now):
+        gauges = replica.beat.gauges
+        silent, all_ = gauges.get("silent_symbols", 0.0), gauges.get("symbols", 0.0)
+        if silent and silent >= all_:
+            detail = f"no data of any of {all_:.0f} symbols is fresh; their entries wait"
+            yield Reason(Code.DATA_SILENT, f"market_data/{replica.slot}", detail)
 
 
 def _ledger(fleet: Fleet, now: float) -> Iterator[Reason]:  # noqa: ARG001

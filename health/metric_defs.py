@@ -115,6 +115,9 @@ VENUE_CLOCK = MetricDef(
 VENUE_PENDING = MetricDef(
     "causeway_service_venue_pending_commands", "gauge", "Commands that the venue has not answered yet.", _SLOT
 )
+VENUE_SILENT = MetricDef(
+    "causeway_service_venue_silent_seconds", "gauge", "Seconds since the venue's account was seen.", _SLOT
+)
 VENUE_HINTS = MetricDef(
     "causeway_service_venue_hints_silent_seconds",
     "gauge",
@@ -155,6 +158,7 @@ GAUGES = {
     "venue_breaker_open": VENUE_BREAKER,
     "venue_clock_offset_ms": VENUE_CLOCK,
     "venue_pending_commands": VENUE_PENDING,
+    "venue_silent_s": VENUE_SILENT,
     "venue_hints_silent_s": VENUE_HINTS,
     "stream_reconnects": STREAMS,
     "symbols": SYMBOLS,

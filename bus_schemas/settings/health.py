@@ -46,4 +46,7 @@ class HealthSettings(Section):
     unprotected_s: float = Field(
         10.0, ge=0, description="Longest time that a position may be without a stop."
     )
+    venue_silent_s: float = Field(
+        30.0, gt=0, description="Longest time for which a live venue's account may not have been seen."
+    )
     ledger_behind: int = Field(10_000, ge=1, description="More events that the ledger lacks are unhealthy.")

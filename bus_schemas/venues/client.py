@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import VenueSettings
+from bus_schemas.settings.venue import PROVEN
 from bus_schemas.venues.clock import VenueClock
 
 
@@ -22,14 +24,8 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
     Raises:
         ConfigurationError: ccxt has no such venue, or the venue has no sandbox.
     """
-    import ccxt.pro  # takes half a second and 70 MB: only where a live venue is
-
     name = name or settings.name
-    make = getattr(ccxt.pro, name, None)
-    if name not in ccxt.pro.exchanges or make is None:
-        raise ConfigurationError(
-            f"ccxt knows no venue {name!r} with websockets; see ccxt's list of exchanges"
-        )
+    make = require_known(name)
     options: dict[str, Any] = {
         "enableRateLimit": False,  # ours goes by weight and keeps room for stops
         "timeout": round(settings.timeout_s * 1000),
@@ -54,6 +50,26 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
             client.timeout_on_exit = 0  # a quarter of a second for TLS to end, which there is none of
     client.milliseconds = clock.estimate
     return client
+
+
+def require_known(name: str) -> Callable[[Mapping[str, Any]], Any]:
+    """What makes a client of this venue.
+
+    Raises:
+        ConfigurationError: ccxt has no such venue; with those of a similar name.
+    """
+    import ccxt.pro  # takes half a second and 70 MB: only where a live venue is
+
+    make = getattr(ccxt.pro, name, None)
+    if name not in ccxt.pro.exchanges or make is None:
+        like = difflib.get_close_matches(name, [*PROVEN, *ccxt.pro.exchanges], n=3)
+        hint = (
+            f": did you mean {' or '.join(dict.fromkeys(like))}?"
+            if like
+            else "; see ccxt's list of exchanges"
+        )
+        raise ConfigurationError(f"ccxt knows no venue {name!r} with websockets{hint}")
+    return cast(Callable[[Mapping[str, Any]], Any], make)
 
 
 _KEYS = {"apiKey": "api_key", "secret": "api_secret", "password": "password"}

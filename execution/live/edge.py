@@ -28,6 +28,7 @@ from bus_schemas.events import (
 )
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.settings import VenueSettings
+from bus_schemas.settings.purpose import simulated
 from bus_schemas.timeframes import HOUR
 from bus_schemas.topology import Stream
 from execution.live.delivery import Delivery
@@ -43,6 +44,7 @@ log = logging.getLogger("causeway.edge")
 READ_WAIT_S = 0.25
 SETTLE_S = 0.02
 AGAIN_S = 0.5
+LOG_S = 10.0
 TROUBLE_S = 5.0
 """How long the venue must be out of reach before a person is told."""
 FUNDING_S = 10.0
@@ -87,6 +89,8 @@ class Edge:
         self._group: asyncio.TaskGroup | None = None
         self._trouble: float | None = None
         self._alerts: dict[AlertCode, float] = {}
+        self._logged: dict[str, float] = {}
+        self._unlogged = 0
         self._loaded_at: Millis = 0
         self._doubt_until = 0.0
         self._off_clock = asyncio.Event()
@@ -269,20 +273,21 @@ class Edge:
             self._troubled("*", fault)
             return
         self._vitals.gauges["venue_clock_offset_ms"] = float(offset)
-        if abs(offset) > self._settings.clock_offset_ms and self._settings.clock_rate == 1:
+        if abs(offset) > self._settings.clock_offset_ms and not simulated(self._settings):
             self._alert(AlertCode.CLOCK, f"our clock is {offset} ms from the venue's; the venue's is used")
 
     def _measure(self) -> None:
         gauges = self._vitals.gauges
         gauges |= self._venue.gauges
         gauges["venue_pending_commands"] = float(len(self._desk.register.pending()))
+        gauges["venue_silent_s"] = round(self._hearing.unanswered_s, 1)
         gauges["venue_hints_silent_s"] = round(self._hearing.silent_s, 1)
 
     # Trouble ------------------------------------------------------------------------------------
 
     def _troubled(self, symbol: str, fault: VenueFault) -> None:
         """A call failed and is tried again. A person is told once of each spell of it."""
-        log.warning("venue", extra={"symbol": symbol, "fault": type(fault).__name__, "reason": str(fault)})
+        self._log(symbol, fault)
         if isinstance(fault, Denied):
             self._alert(AlertCode.DENIED, str(fault))
             return
@@ -294,6 +299,18 @@ class Edge:
         self._trouble = _moment() if self._trouble is None else self._trouble
         if _moment() - self._trouble > TROUBLE_S:
             self._alert(AlertCode.UNREACHABLE, f"no answer for {_moment() - self._trouble:.0f} s: {fault}")
+
+    def _log(self, symbol: str, fault: VenueFault) -> None:
+        """The first of each kind, and then one in ten seconds: an outage must not fill the disk."""
+        kind = type(fault).__name__
+        now, last = _moment(), self._logged.get(kind)
+        if last is not None and now - last < LOG_S:
+            self._unlogged += 1
+            return
+        self._logged[kind] = now
+        extra = {"symbol": symbol, "fault": kind, "reason": str(fault), "not_shown": self._unlogged}
+        self._unlogged = 0
+        log.warning("venue", extra=extra)
 
     def _recovered(self) -> None:
         self._trouble = None

@@ -75,7 +75,9 @@ class Guarded(Venue):
         return self._inner.now()
 
     async def sync_clock(self) -> int:
-        return await self._ask("sync_clock", QUERIES, self._inner.sync_clock)
+        # no breaker: a wrong clock is what may keep it open
+        await self._take("sync_clock", QUERIES, urgent=True)
+        return await self._do(QUERIES, self._inner.sync_clock)
 
     def instruments(self) -> Mapping[str, Instrument]:
         return self._inner.instruments()
@@ -146,10 +148,10 @@ class Guarded(Venue):
                 closed = ALL if fault.banned else group
                 self._budget.close(fault.retry_s or LIMITED_S, _moment(), closed)
             elif not fault.stale:
-                breaker.failed(_moment())
+                breaker.failed(_moment(), str(fault))
             raise
-        except Unclear:
-            breaker.failed(_moment())
+        except Unclear as fault:
+            breaker.failed(_moment(), str(fault))
             raise
         except (Refused, NotHeld, Denied):
             breaker.answered()

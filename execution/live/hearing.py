@@ -54,7 +54,7 @@ class Hearing:
         self._poked: set[str] = set()
         self._poke = asyncio.Event()
         self._look_now = asyncio.Event()
-        self._heard = _moment()
+        self._heard = self._answered = _moment()
         self._deaf = 0
         self._ear: asyncio.Task[None] | None = None
 
@@ -62,6 +62,11 @@ class Hearing:
     def silent_s(self) -> float:
         """Seconds since the last hint."""
         return _moment() - self._heard
+
+    @property
+    def unanswered_s(self) -> float:
+        """Seconds since the account was last seen."""
+        return _moment() - self._answered
 
     def poke(self, symbol: str) -> None:
         """Something has happened with this symbol, or with any for `*`: ask soon."""
@@ -93,6 +98,7 @@ class Hearing:
         for client_id in found.vanished:
             news |= await self._ask(client_id, asked)
         self._mind_the_ear(news)
+        self._answered = _moment()
         return positions
 
     async def follow(self) -> None:

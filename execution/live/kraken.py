@@ -6,6 +6,7 @@ knows what is open and what ended within five seconds; the history knows the res
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from bus_schemas.settings import VenueSettings
 from bus_schemas.venues.markets import Market
 from execution.live import kraken_words as words
 from execution.live.adapter import CcxtVenue, number, readable
-from execution.live.faults import NotHeld, NotSent, Unclear, VenueFault
+from execution.live.faults import Denied, NotHeld, NotSent, Unclear, VenueFault
 from execution.live.hints import HintStream
 from execution.live.kraken_stream import KrakenStream
 from execution.live.port import (
@@ -53,6 +54,14 @@ class KrakenFutures(CcxtVenue):
         urls["auth"] = str(urls["history"]).replace("/api/history/", "/api/auth/")
         options["access"]["auth"] = {"GET": {_CHECK: "private"}}
         options["versions"]["auth"] = {"GET": {_CHECK: "v1"}}
+
+    async def open(self) -> None:
+        secret = self._settings.api_secret
+        try:
+            base64.b64decode(secret.get_secret_value() if secret else "", validate=True)
+        except ValueError:
+            raise Denied("the secret is not base64, as Kraken's are: was it copied whole?") from None
+        await super().open()
 
     def word(self, reply: Reply) -> VenueFault | None:
         return words.error_word(reply)

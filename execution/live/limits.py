@@ -89,12 +89,14 @@ class Breaker(msgspec.Struct):
         failures: in a row that open it.
         rest_s: how long it stays open before one call may try.
         opened: when it opened, or last let a call try; None while it is closed.
+        last: what the last failure said.
     """
 
     failures: int
     rest_s: float
     count: int = 0
     opened: float | None = None
+    last: str = ""
 
     def check(self, group: str, now: float) -> None:
         """Let the call pass, or not.
@@ -106,15 +108,18 @@ class Breaker(msgspec.Struct):
             return
         left = self.opened + self.rest_s - now
         if left > 0:
-            raise NotSent(f"{group} failed {self.count} times in a row; next try in {left:.1f} s", left)
+            why = f", last: {self.last}" if self.last else ""
+            text = f"{group} failed {self.count} times in a row{why}; next try in {left:.1f} s"
+            raise NotSent(text, left)
         self.opened = now  # this one tries
 
     def answered(self) -> None:
         """The venue answered, be it with a refusal."""
         self.count, self.opened = 0, None
 
-    def failed(self, now: float) -> None:
+    def failed(self, now: float, why: str = "") -> None:
         """It did not."""
+        self.last = why
         self.count += 1
         if self.count >= self.failures:
             self.opened = now

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from asyncio import FIRST_COMPLETED
 
 from bus_schemas.bus.port import Bus, Lease, Owner
@@ -163,13 +164,14 @@ class EdgeThread:
         Raises:
             Denied: the key is wrong.
         """
-        wait = BACKOFF_FIRST_S
+        wait, began = BACKOFF_FIRST_S, time.monotonic()  # edge: liveness
         while not self._stopping.is_set():
             try:
                 await venue.open()
                 return
             except (NotSent, Unclear) as fault:
                 log.warning("the venue cannot be opened", extra={"reason": str(fault)})
+                self._vitals.gauges["venue_silent_s"] = round(time.monotonic() - began, 1)  # edge: liveness
                 wait = min(2 * wait, BACKOFF_MOST_S)
                 await asyncio.sleep(wait)
 

@@ -99,3 +99,11 @@ def test_a_clock_that_is_off_is_set_at_once_and_not_after_minutes(world: LiveWor
     order = world.order(price="59000")
     world.send(order)
     world.await_(OrderAccepted, client_id=order.client_id)
+
+
+def test_a_venue_that_is_away_is_told_by_how_long(world: LiveWorld) -> None:
+    assert world.vitals.gauges["venue_silent_s"] < 5
+    world.sim.control.faults({"kind": "maintenance", "operation": "*"})
+    world.until(lambda: world.vitals.gauges["venue_silent_s"] > 0.8 or None, "the silence")
+    world.sim.control.faults()
+    world.until(lambda: world.vitals.gauges["venue_silent_s"] < 0.5 or None, "the end of it")

@@ -214,7 +214,8 @@ class LiveWorld(VenueWorld):
     def start(self) -> EdgeThread:
         """One more edge, as of a process of its own."""
         owner = Owner("test", "0", f"nonce-{time.monotonic_ns()}")
-        edge = EdgeThread(self.settings, owner, Vitals("execution", owner))
+        self.vitals = Vitals("execution", owner)
+        edge = EdgeThread(self.settings, owner, self.vitals)
         edge.start()
         deadline = time.monotonic() + PATIENCE_S
         while not edge.ready:

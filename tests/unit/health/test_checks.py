@@ -190,6 +190,25 @@ def test_a_watcher_that_hangs() -> None:
     assert (Code.BUS_UNREACHABLE, "bus") in codes(healthy(), NOW + 6.1)
 
 
+@pytest.mark.parametrize(("silent", "found"), [(30.0, []), (31.0, [(Code.VENUE_UNREACHABLE, "execution/0")])])
+def test_a_venue_that_does_not_answer(silent: float, found: list[Any]) -> None:
+    fleet = healthy()
+    fleet.beat(beat("execution", 2, gauges={"venue_silent_s": silent}), NOW)
+    assert codes(fleet) == found
+
+
+@pytest.mark.parametrize(
+    ("silent", "reasons", "known"),
+    [(0, [], []), (1, [], [Code.DATA_SILENT]), (3, [(Code.DATA_SILENT, "market_data/0")], [])],
+)
+def test_data_that_is_not_fresh(silent: int, reasons: list[Any], known: list[Code]) -> None:
+    fleet = healthy()
+    gauges = {"symbols": 3.0, "silent_symbols": float(silent)}
+    fleet.beat(beat("market_data", 2, gauges=gauges), NOW)
+    assert codes(fleet) == reasons
+    assert [reason.code for reason in warnings(fleet, NOW)] == known
+
+
 def test_a_ledger_that_cannot_be_written_or_is_behind() -> None:
     fleet = healthy(ledger_behind=1000)
     fleet.ledger.fault = "disk full"
