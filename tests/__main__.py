@@ -1,4 +1,5 @@
-"""Every test, in two halves side by side: one mostly computes, the other mostly waits for processes.
+"""Every test, in two halves side by side, about as long: the one waits for processes nearly all the time,
+the other computes, and then waits too.
 
     python -m tests             # what `make test` runs
     python -m tests -x -k live  # options go to both
@@ -15,24 +16,24 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COMPUTING = ("unit", "property", "parity")
+WAITING = ("e2e", "integration")
 NOTHING_CHOSEN = 5
 """pytest's exit code where no test was selected: with -k that is no failure of a half."""
 
 
 def halves() -> tuple[list[str], list[str]]:
-    """Folders of tests: those that wait, and those that compute. A new folder is never forgotten."""
-    folders = sorted({path.relative_to(HERE).parts[0] for path in HERE.glob("*/**/test_*.py")})
-    waiting = [name for name in folders if name not in COMPUTING]
-    return [f"tests/{name}" for name in waiting], [f"tests/{name}" for name in COMPUTING]
+    """Folders of tests: those that wait, and all others. A new folder is never forgotten."""
+    folders = {path.relative_to(HERE).parts[0] for path in HERE.glob("*/**/test_*.py")}
+    others = sorted(folders - set(WAITING))
+    return [f"tests/{name}" for name in WAITING], [f"tests/{name}" for name in others]
 
 
 def main(options: list[str]) -> int:
     """Run both halves; returns 0 when all is well."""
-    waiting, computing = halves()
+    waiting, others = halves()
     began = time.monotonic()
     with tempfile.TemporaryFile() as out:
-        second = subprocess.Popen(_pytest(computing, options), cwd=HERE.parent, stdout=out, stderr=out)
+        second = subprocess.Popen(_pytest(others, options), cwd=HERE.parent, stdout=out, stderr=out)
         try:
             first = subprocess.run(_pytest(waiting, options), cwd=HERE.parent, check=False).returncode
             codes = {first, second.wait()}

@@ -94,7 +94,7 @@ def test_the_number_of_unprotected_positions_is_a_gauge_an_alert_and_a_halt() ->
     assert chain.gauge("causeway_unprotected_positions") == 1
     assert alert_on("causeway_unprotected_positions")["expr"] == "causeway_unprotected_positions > 0"
 
-    chain.tick(60)  # no answer: the manager closes it, and that is not answered either
+    chain.tick(60, step=5)  # no answer: the manager closes it, and that is not answered either
     chain.mark()
     assert (SYMBOL, HaltReason.UNPROTECTED) in chain.halts()
     assert (Code.POSITION_UNPROTECTED, SYMBOL) in [
