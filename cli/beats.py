@@ -58,8 +58,9 @@ def health_address(observer: Observer) -> str:
 
 
 def served(found: Sequence[Heartbeat]) -> str:
-    """`host:port` of the health service among the newest heartbeats."""
-    return next((b.http for b in reversed(found) if b.service == "health" and b.http), "")
+    """`host:port` of the health service among the newest heartbeats; empty where it has gone."""
+    serving = (b for b in reversed(found) if b.service == "health" and b.http and b.status != "stopping")
+    return next((b.http for b in serving if silence_s(b) < SILENT_S), "")
 
 
 def process_lives(pid: int) -> bool:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-WAITING = ("e2e", "integration")
+WAITING = ("e2e", "chaos", "chaos_live")
 NOTHING_CHOSEN = 5
 """pytest's exit code where no test was selected: with -k that is no failure of a half."""
 

@@ -147,7 +147,9 @@ class Guarded(Venue):
             elif fault.limited:
                 closed = ALL if fault.banned else group
                 self._budget.close(fault.retry_s or LIMITED_S, _moment(), closed)
-            elif not fault.stale:
+            elif fault.stale:
+                breaker.answered()  # it did, and its word is what sets our clock
+            else:
                 breaker.failed(_moment(), str(fault))
             raise
         except Unclear as fault:

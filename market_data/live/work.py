@@ -21,6 +21,7 @@ from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.runtime.unit import Writer
 from bus_schemas.runtime.work import READ_WAIT_S
 from bus_schemas.settings import Settings
+from bus_schemas.timeframes import HOUR
 from bus_schemas.topology import Stream, Unit
 from bus_schemas.venues.clock import VenueClock
 from market_data.live.ages import Age, Ages
@@ -175,12 +176,29 @@ class LiveWork:
         if self._collector is not None:
             self._collector.want_funding(symbol, prices.settled)
 
+    def _same_time(self) -> None:
+        """See that the venue's time goes on where this namespace stands: a simulated venue that was started
+        anew begins its history again, and nothing would come until it is past what is known.
+
+        Raises:
+            ConfigurationError: it lies before that.
+        """
+        last = max((known.closed or 0 for known in self._committed.values()), default=0)
+        behind = last - self._clock.now()
+        if behind > self._rules.span:
+            raise ConfigurationError(
+                f"the venue's clock is {behind / HOUR:.1f} hours behind what the namespace "
+                f"{self._settings.bus.namespace!r} knows: a simulated venue that began anew needs a "
+                "namespace of its own (--namespace), or an empty bus (var/bus removed)"
+            )
+
     # What has come
 
     def _take(self, mail: Mail) -> None:
         if mail.error is not None:
             raise mail.error
         if mail.universe is not None:
+            self._same_time()
             self._adopt(*mail.universe)
         for page in mail.pages:
             track = self._tracks.get(page.symbol)

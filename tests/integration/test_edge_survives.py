@@ -94,8 +94,13 @@ def test_an_entry_that_waited_too_long_for_its_turn_is_not_sent(
         late.close()
 
 
-def test_a_clock_that_is_off_is_set_at_once_and_not_after_minutes(world: LiveWorld) -> None:
+@pytest.mark.parametrize("outage", [False, True], ids=["at_once", "after_an_outage"])
+def test_a_clock_that_is_off_is_set_at_once_and_not_after_minutes(world: LiveWorld, outage: bool) -> None:
+    if outage:
+        world.sim.control.faults({"kind": "maintenance"})
+        world.until(lambda: world.vitals.gauges["venue_breaker_open"] or None, "an open breaker")
     world.sim.control.clock(skew_ms=60_000)
+    world.sim.control.faults()
     order = world.order(price="59000")
     world.send(order)
     world.await_(OrderAccepted, client_id=order.client_id)

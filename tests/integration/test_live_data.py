@@ -311,3 +311,15 @@ def test_a_download_from_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         download(nowhere, ["BTCUSDT"], ["1m"], START, None, tmp_path)
     with pytest.raises(ConfigurationError, match="ccxt knows no venue"):
         download(VenueSettings(name="bingo"), ["BTCUSDT"], ["1m"], START, None, tmp_path)
+
+
+def test_a_venue_that_began_anew_is_refused_and_not_waited_for(redis_url: str, namespace: str) -> None:
+    with a_venue() as venue, Run(redis_url, namespace, venue, "binanceusdm") as first:
+        first.until(first.candles)
+    refused = pytest.raises(ConfigurationError, match="hours behind what the namespace")
+    with (
+        a_venue(start=NOW - 2 * HOUR) as venue,
+        Run(redis_url, namespace, venue, "binanceusdm") as again,
+        refused,
+    ):
+        again.until(lambda: False)
