@@ -57,6 +57,16 @@ def health_address(observer: Observer) -> str:
     return served(newest(observer))
 
 
+def venue_silent_s(observer: Observer) -> float | None:
+    """Seconds since a live venue's account was seen; None where there is no live venue."""
+    found = [
+        beat.gauges["venue_silent_s"] + silence_s(beat)
+        for beat in alive(observer)
+        if "venue_silent_s" in beat.gauges
+    ]
+    return round(min(found), 1) if found else None
+
+
 def served(found: Sequence[Heartbeat]) -> str:
     """`host:port` of the health service among the newest heartbeats; empty where it has gone."""
     serving = (b for b in reversed(found) if b.service == "health" and b.http and b.status != "stopping")

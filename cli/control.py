@@ -26,6 +26,8 @@ from cli.folder import only_run, running
 from cli.report import Follower, holding
 
 CONFIRM_S = 10.0
+VENUE_S = 15.0
+"""A live venue's account that was not seen for so long is one that does not answer."""
 EXECUTION, RISK = "manager", "risk"
 """Readers of controls."""
 
@@ -93,6 +95,7 @@ class Status(msgspec.Struct):
     positions: list[dict[str, str | bool | None]]
     signals: int
     health: str
+    venue_silent_s: float | None = None
 
 
 def status(observer: RedisObserver, json: bool) -> None:
@@ -115,6 +118,10 @@ def status(observer: RedisObserver, json: bool) -> None:
     dead = ", ".join(f"{unit} {count}" for unit, count in state.dead_letters.items())
     console.print("dead letters: " + (dead or "none"))
     console.print("halts: " + ("; ".join(state.halts) or "none"), markup=False)
+    if state.venue_silent_s is not None:
+        late = state.venue_silent_s > VENUE_S
+        words = f"venue: the account was seen {state.venue_silent_s:.0f} s ago"
+        console.print(f"[red]{words}: it does not answer[/]" if late else words)
     positions = Table("symbol", "side", "quantity", "entry", "stop", "protected", title="positions")
     for position in state.positions:
         positions.add_row(*(escape(str(value)) for value in position.values()))
@@ -159,6 +166,7 @@ def _collect(observer: RedisObserver) -> Status:
         ],
         signals=tally.signals,
         health=beats.health_address(observer),
+        venue_silent_s=beats.venue_silent_s(observer),
     )
 
 
@@ -174,6 +182,13 @@ def kill(observer: RedisObserver, reason: str, flatten: bool) -> None:
     _require(_missing(observer, number, deadline, (EXECUTION,)))
     then = "positions are being closed at market" if flatten else "stops stay at the venue"
     print(f"the kill switch is latched; {then}. Release it with: run.py acknowledge", flush=True)
+    silent = beats.venue_silent_s(observer)
+    if silent is not None and silent > VENUE_S:
+        print(
+            f"warning: the venue has not answered for {silent:.0f} s: what is to be cancelled or closed "
+            "there is tried until it does",
+            file=sys.stderr,
+        )
     if _missing(observer, number, deadline, (RISK,)):
         print(
             "warning: risk has not taken it; is the service running? It will when it starts", file=sys.stderr

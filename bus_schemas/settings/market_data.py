@@ -114,7 +114,7 @@ class MarketDataSettings(Section):
             if not self.symbols and not self.universe_top:
                 yield Contradiction(
                     ("source", "symbols", "universe_top"),
-                    "source is venue: name symbols, or give universe_top for those of most volume",
+                    "source is venue, and no venue is named: --venue, or CAUSEWAY_VENUE__NAME",
                 )
             if self.symbols and self.universe_top:
                 yield Contradiction(

@@ -19,8 +19,13 @@ CONFIRMED = "YES"
 
 
 def production(environment: Mapping[str, str]) -> bool:
-    """Whether this is the production environment: `ENVIRONMENT=prod`."""
-    return environment.get(ENVIRONMENT, "").strip().lower() == PRODUCTION
+    """Whether this is meant for the production environment. What it forbids it forbids under both names;
+    consent takes `prod` alone."""
+    return _environment(environment) in (PRODUCTION, "production")
+
+
+def _environment(environment: Mapping[str, str]) -> str:
+    return environment.get(ENVIRONMENT, "").strip().lower()
 
 
 def given() -> dict[str, str]:
@@ -39,7 +44,7 @@ def missing_consent(settings: VenueSettings, environment: Mapping[str, str]) -> 
     """Why live orders are not agreed to, in a sentence; empty where they are, or where it is practice."""
     if practice(settings):
         return ""
-    lacking = [] if production(environment) else [f"{ENVIRONMENT}={PRODUCTION}"]
+    lacking = [] if _environment(environment) == PRODUCTION else [f"{ENVIRONMENT}={PRODUCTION}"]
     if environment.get(CONFIRM) != CONFIRMED:
         lacking.append(f"{CONFIRM}={CONFIRMED}")
     if not lacking:

@@ -10,7 +10,7 @@ from bus_schemas.bus.memory_bus import MemoryBus
 from bus_schemas.errors import Unreachable
 from bus_schemas.events import HaltReason
 from bus_schemas.topology import Topology, Unit
-from cli import control
+from cli import beats, control
 from cli.report import holding
 from risk.halts import Halt, Halts
 
@@ -58,6 +58,7 @@ def test_kill_says_what_becomes_of_positions_once_execution_has_it(
 
     monkeypatch.setattr(control, "_post", lambda *_: 1)
     monkeypatch.setattr(control, "_missing", missing)
+    monkeypatch.setattr(beats, "venue_silent_s", lambda _observer: 40.0 if flatten else 1.0)
     observer: Any = None
     if control.EXECUTION in late:
         with pytest.raises(Unreachable, match=r"manager\.MAIN did not take it"):
@@ -69,3 +70,4 @@ def test_kill_says_what_becomes_of_positions_once_execution_has_it(
     assert then in said
     assert ("stops stay" in said) is not flatten
     assert ("risk has not taken it" in warned) is bool(late)
+    assert ("the venue has not answered for 40 s" in warned) is flatten
