@@ -1,7 +1,7 @@
 """The venue edge of one account: commands out, reports in. It judges nothing.
 
-Five tasks on one loop: read commands, look at the account, follow hints, tick, renew the lease. Every
-command runs in a lane of its client order id, so that a slow answer about one order keeps no other
+Six tasks on one loop: read commands, look at the account, hear hints, follow them, tick and renew the
+lease, keep the venue's time. Every command runs in a lane of its client order id, so that a slow answer about one order keeps no other
 waiting, and two commands about one order stay in their order.
 """
 
