@@ -93,6 +93,9 @@ class CcxtVenue(Venue):
         error and the status of HTTP; asked before those."""
         return None
 
+    def weigh(self, headers: Mapping[str, str]) -> None:
+        """Take down what the venue counts as used, in `used_weight`, where it says so."""
+
     def told_time(self, answer: Any) -> Millis | None:  # noqa: ARG002
         """The venue's time, where an answer tells it."""
         return None
@@ -177,6 +180,7 @@ class CcxtVenue(Venue):
         reply = CURRENT.get()
         if reply is not None:
             reply.take(status, headers, body, self._clock.mark())
+            self.weigh(reply.headers)
         return str(body).strip()
 
     def _heard(self, answer: Any, reply: Reply) -> None:

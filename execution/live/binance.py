@@ -12,7 +12,7 @@ Traps that this adapter exists for:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,11 @@ class BinanceFutures(CcxtVenue):
     def __init__(self, settings: VenueSettings, symbols: Sequence[str]) -> None:
         super().__init__(settings, symbols)
         self._settle = "USDT"
+
+    def weigh(self, headers: Mapping[str, str]) -> None:
+        used = headers.get("x-mbx-used-weight-1m", "")
+        if used.isdigit():
+            self.used_weight = float(used)
 
     def word(self, reply: Reply) -> VenueFault | None:
         found = code_of(reply)

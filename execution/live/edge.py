@@ -1,8 +1,8 @@
 """The venue edge of one account: commands out, reports in. It judges nothing.
 
 Six tasks on one loop: read commands, look at the account, hear hints, follow them, tick and renew the
-lease, keep the venue's time. Every command runs in a lane of its client order id, so that a slow answer about one order keeps no other
-waiting, and two commands about one order stay in their order.
+lease, keep the venue's time. Every command runs in a lane of its client order id, so that a slow answer
+about one order keeps no other waiting, and two commands about one order stay in their order.
 """
 
 from __future__ import annotations

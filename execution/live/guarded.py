@@ -138,6 +138,14 @@ class Guarded(Venue):
         return await self._do(group, act)
 
     async def _do(self, group: str, act: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._judged(group, act)
+        finally:
+            used, self._inner.used_weight = self._inner.used_weight, None
+            if used is not None:
+                self._budget.spent(used, _moment())
+
+    async def _judged(self, group: str, act: Callable[[], Awaitable[T]]) -> T:
         breaker = self._breakers[group]
         try:
             answer = await act()

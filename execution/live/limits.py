@@ -66,6 +66,11 @@ class Budget:
         self._level -= weight
         return 0.0
 
+    def spent(self, used: float, now: float) -> None:
+        """The venue's own count of what was used, by an earlier life or another program on this host too."""
+        self._fill(now)
+        self._level = min(self._level, self.weight - used)
+
     def close(self, seconds: float, now: float, group: str = "") -> None:
         """The venue says that we ask too much: of this group nothing goes before this time, however urgent;
         without one, nothing at all."""

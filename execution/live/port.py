@@ -147,9 +147,12 @@ class Venue(ABC):
 
     Attributes:
         name: ccxt's id.
+        used_weight: what the venue last said that this host has used of its budget, by whomever; None where
+            it does not say.
     """
 
     name: str
+    used_weight: float | None = None
 
     @abstractmethod
     async def open(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
@@ -26,6 +27,7 @@ from bus_schemas.events import (
     Side,
     VenueRefusal,
 )
+from execution.live.venues import make_venue
 from tests.support.venue import RunningVenue, simulated_here
 from tests.support.venue_worlds import LiveWorld, PaperWorld, VenueWorld
 
@@ -230,3 +232,22 @@ def test_a_restarted_edge_tells_nothing_twice(world: VenueWorld) -> None:
         assert len(world.all(OrderAccepted, client_id=order_.client_id)) == 1
     fills = [fill.fill_id for fill in world.all(OrderFilled)]
     assert len(fills) == len(set(fills))
+
+
+def test_binance_counts_the_weight_of_the_whole_host(world: VenueWorld) -> None:
+    if not isinstance(world, LiveWorld) or world.protocol != "binanceusdm":
+        pytest.skip("only Binance tells it")
+    world.edge.stop()
+
+    async def another() -> float | None:
+        venue = make_venue(world.settings.venue, (world.symbol,))
+        try:
+            await venue.open()
+            await venue.positions()
+            return venue.used_weight
+        finally:
+            await venue.close()
+
+    used = asyncio.run(another())
+    assert used is not None
+    assert used > 80, "the looks of the edge before it too"

@@ -120,3 +120,13 @@ def test_a_ban_keeps_everything_from_the_venue() -> None:
     room = guarded.room("cancel", protects=True)
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(room, 0.05))
+
+
+def test_what_the_venue_counts_is_used_whoever_used_it() -> None:
+    budget = _budget()
+    budget.spent(95, now=0)
+    assert budget.used(now=0) == pytest.approx(0.95)
+    assert budget.wait(10, urgent=True, now=0) == pytest.approx(0.5)
+    budget.spent(0, now=0.5)
+    assert budget.wait(10, urgent=True, now=0.5) == 0, "it lowers what is left and never raises it"
+    assert budget.used(now=0.5) == 1
