@@ -105,23 +105,13 @@ class Delivery:
 
     def impossible(self, command: Command, fault: VenueFault) -> list[Body]:
         """The answer where the venue cannot even be asked, such as about a market that it does not list."""
-        now = self._venue.now()
         if isinstance(command, PlaceOrder):
             held = self._register.find(command.client_id) or Held.of(command)
             return [self._refused(held, VenueRefusal.OTHER, str(fault))]
         if isinstance(command, CancelOrder):
-            return [CancelRejected(time=now, client_id=command.client_id, symbol=command.symbol)]
+            return [self._not_open(command)]
         if isinstance(command, AmendOrder):
-            refused = VenueRefusal.OTHER
-            return [
-                OrderRejected(
-                    time=now,
-                    client_id=command.client_id,
-                    symbol=command.symbol,
-                    reason=refused,
-                    detail=str(fault),
-                )
-            ]
+            return [self._not_amended(command, VenueRefusal.OTHER, str(fault))]
         return []
 
     async def told(self, held: Held, order: VenueOrder, again: bool = False) -> list[Body]:
@@ -250,14 +240,12 @@ class Delivery:
         while True:
             order = await self._asked(held)
             if order is None:
-                gone = CancelRejected(time=self._venue.now(), client_id=held.client_id, symbol=held.symbol)
-                return [gone]
+                return [self._not_open(held)]
             bodies = await self._insist(held.symbol, partial(self.told, held, order))
             if order.standing in (Standing.CANCELLED, Standing.REJECTED) and held.ended:
                 return bodies
             if order.standing is Standing.FILLED:
-                gone = CancelRejected(time=self._venue.now(), client_id=held.client_id, symbol=held.symbol)
-                return [*bodies, gone]
+                return [*bodies, self._not_open(held)]
             self._tell(bodies)
             if self._venue.now() >= until:
                 return None
@@ -316,10 +304,17 @@ class Delivery:
     def _refused(self, held: Held, reason: VenueRefusal, detail: str) -> Body:
         return self._register.refused(held.client_id, held.symbol, reason, detail, self._venue.now())
 
-    def _not_amended(self, held: Held, reason: VenueRefusal, detail: str) -> Body:
+    def _not_amended(self, order: Held | Command, reason: VenueRefusal, detail: str) -> Body:
         return OrderRejected(
-            time=self._venue.now(), client_id=held.client_id, symbol=held.symbol, reason=reason, detail=detail
+            time=self._venue.now(),
+            client_id=order.client_id,
+            symbol=order.symbol,
+            reason=reason,
+            detail=detail,
         )
+
+    def _not_open(self, order: Held | Command) -> Body:
+        return CancelRejected(time=self._venue.now(), client_id=order.client_id, symbol=order.symbol)
 
 
 class _Patience:

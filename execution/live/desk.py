@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bus_schemas.bus.port import Bus, DeadLetter, Entry, Lease
+from bus_schemas.bus.port import Bus, DeadLetter, Entry, Lease, Write
 from bus_schemas.codec import key_of
 from bus_schemas.envelope import Output, trace_of
 from bus_schemas.errors import BusError, SequenceGap
@@ -78,7 +78,7 @@ class Desk:
         """
         fresh: list[int] = []
         dead: list[DeadLetter] = []
-        bodies: list[tuple[Body, str]] = []
+        writes: list[Write] = []
         at = dict(self._writer.positions)
         items = arrange(entries, SKIP_LIMIT)
         for item in items:
@@ -95,15 +95,10 @@ class Desk:
                 continue
             error = item.error or f"{event.type if event else '?'} is no command"
             dead.append(DeadLetter(place, seq, error, 1, fields))
-            key, time = key_of(fields), event.body.time if event else 0
+            key, time, origin = key_of(fields), event.body.time if event else 0, f"{place}.{seq}"
             symbol = "*" if key == self._account else key
-            halted = SymbolHalted(time=time, symbol=symbol, origin=f"{place}.{seq}", detail=error)
-            bodies.append((halted, f"{place}.{seq}"))
-        writes = [
-            write
-            for body, origin in bodies
-            for write in self._writer.written(self._outputs((body,)), origin, trace_of(origin))
-        ]
+            halted = SymbolHalted(time=time, symbol=symbol, origin=origin, detail=error)
+            writes += self._writer.written(self._outputs((halted,)), origin, trace_of(origin))
         self._writer.commit(writes, self.register.drain(), items, dead, len(dead))
         self._count(len(items), len(writes), len(dead))
         return fresh

@@ -24,7 +24,6 @@ from bus_schemas.events import (
     Millis,
     PlaceOrder,
     PositionState,
-    VenueAlert,
 )
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.settings import VenueSettings
@@ -35,9 +34,10 @@ from execution.live.delivery import Delivery
 from execution.live.desk import READ_LIMIT, Desk
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, VenueFault
 from execution.live.guarded import Guarded
-from execution.live.hearing import Hearing
+from execution.live.hearing import ALL, Hearing
 from execution.live.port import VenueAccount
 from execution.live.records import Command, Pending
+from execution.live.register import alert
 
 log = logging.getLogger("causeway.edge")
 
@@ -140,10 +140,8 @@ class Edge:
                     self._start(seq, pending, sent=False)
 
     def _start(self, seq: int, pending: Pending, sent: bool) -> None:
-        command = pending.command()
-        lane = self._lane(seq, pending, sent)
         if self._group is not None:
-            self._group.create_task(lane, name=f"lane {command.client_id}")
+            self._group.create_task(self._lane(seq, pending, sent), name=f"lane {seq}")
 
     async def _lane(self, seq: int, pending: Pending, sent: bool) -> None:
         """Carry out one command, after those about the same order that came before it.
@@ -209,7 +207,7 @@ class Edge:
                     unfunded, hour, asked_at = held, now, _moment()
                 self._recovered()
             except VenueFault as fault:
-                self._troubled("*", fault)
+                self._troubled(ALL, fault)
                 await asyncio.sleep(min(1.0, self._settings.poll_s))
                 continue
             await self._hearing.pause(self._settings.poll_s)
@@ -270,7 +268,7 @@ class Edge:
         try:
             offset = await self._venue.sync_clock()
         except VenueFault as fault:
-            self._troubled("*", fault)
+            self._troubled(ALL, fault)
             return
         self._vitals.gauges["venue_clock_offset_ms"] = float(offset)
         if abs(offset) > self._settings.clock_offset_ms and not simulated(self._settings):
@@ -320,8 +318,7 @@ class Edge:
         last = self._alerts.get(code)
         if last is None or _moment() - last > 60:
             self._alerts[code] = _moment()
-            alert: list[Body] = [VenueAlert(time=self._venue.now(), symbol="*", code=code, detail=detail)]
-            self._desk.tell(alert)
+            self._desk.tell([alert(self._venue.now(), ALL, code, detail)])
 
 
 def _moment() -> float:

@@ -7,13 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from bus_schemas.events import AlertCode, Body, PositionState, VenueAlert
+from bus_schemas.events import AlertCode, PositionState
 from bus_schemas.settings import VenueSettings
 from execution.live.delivery import Delivery
 from execution.live.desk import Desk
 from execution.live.faults import VenueFault
 from execution.live.port import Venue
 from execution.live.records import Held
+from execution.live.register import alert
 
 log = logging.getLogger("causeway.edge")
 
@@ -156,10 +157,7 @@ class Hearing:
             self._deaf = 0
             self._ear.cancel()
             detail = f"no message for {self.silent_s:.0f} s while orders changed: connecting anew"
-            alert: list[Body] = [
-                VenueAlert(time=self._venue.now(), symbol=ALL, code=AlertCode.SILENT_SOCKET, detail=detail)
-            ]
-            self._desk.tell(alert)
+            self._desk.tell([alert(self._venue.now(), ALL, AlertCode.SILENT_SOCKET, detail)])
 
     async def _fills(self, symbol: str) -> bool:
         asked = self._venue.now()

@@ -153,7 +153,7 @@ class Register:
         if order.standing is Standing.UNLISTED and held.warned != order.status:
             held.warned = order.status
             detail = f"order {client_id} has the status {order.status!r}: it counts as live"
-            out.append(_alert(time, held.symbol, AlertCode.UNLISTED_STATUS, detail))
+            out.append(alert(time, held.symbol, AlertCode.UNLISTED_STATUS, detail))
         gone = order.standing in (Standing.CANCELLED, Standing.REJECTED)
         # the venue cut a reduce-only order to the position: filled by its word, and not in full by ours
         cut = order.standing is Standing.FILLED and ZERO < order.filled <= held.filled < held.quantity
@@ -244,7 +244,7 @@ class Register:
         if client_id:
             return [_filled(client_id, fill, ZERO, time)]
         detail = f"fill {fill.fill_id} of {fill.quantity} at {fill.price} is of no order of ours"
-        return [_alert(time, fill.symbol, AlertCode.FOREIGN_FILL, detail)]
+        return [alert(time, fill.symbol, AlertCode.FOREIGN_FILL, detail)]
 
     def look(
         self, orders: Sequence[VenueOrder], positions: Sequence[PositionState], time: Millis
@@ -279,7 +279,7 @@ class Register:
             self._name(held, order)
         elif self.lists.first_time(f"order {order.venue_id}"):
             detail = f"{order.side.value} {order.quantity} is an order of somebody else; it is left alone"
-            return [_alert(time, order.symbol, AlertCode.FOREIGN_ORDER, detail)]
+            return [alert(time, order.symbol, AlertCode.FOREIGN_ORDER, detail)]
         return []
 
     def strays(self, time: Millis) -> list[Body]:
@@ -361,7 +361,8 @@ def _filled(client_id: str, fill: VenueFill, remaining: Decimal, time: Millis) -
     )
 
 
-def _alert(time: Millis, symbol: str, code: AlertCode, detail: str) -> VenueAlert:
+def alert(time: Millis, symbol: str, code: AlertCode, detail: str) -> VenueAlert:
+    """A word for a person; the symbol is `*` for the account."""
     return VenueAlert(time=time, symbol=symbol, code=code, detail=detail)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -44,9 +44,6 @@ class Params(NamedTuple):
         if not text.isdigit():
             raise ErrorWord("invalidArgument")
         return int(text)
-
-
-Answerer = Callable[[Params], Awaitable[Words] | Words]
 
 
 class Desk:
