@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import msgspec
+
 from bus_schemas.events import Leg, OrderKind, PlaceOrder, Side
 from bus_schemas.settings import VenueSettings
 from execution.live.binance import BinanceFutures
 from execution.live.port import OrderRef, VenueOrder
+from execution.live.records import Held
 from tests.support.venue import RunningVenue, simulated_here
 
 D = Decimal
@@ -99,14 +102,4 @@ def stop(client_id: str, trigger: str = "59000.0", **changes: Any) -> PlaceOrder
 
 
 def ref(order: PlaceOrder, **known: Any) -> OrderRef:
-    return OrderRef(
-        client_id=order.client_id,
-        symbol=order.symbol,
-        side=order.side,
-        kind=order.kind,
-        quantity=order.quantity,
-        price=order.price,
-        trigger=order.trigger,
-        reduce_only=order.reduce_only,
-        **known,
-    )
+    return msgspec.structs.replace(Held.of(order).ref, **known)

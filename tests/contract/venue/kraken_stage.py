@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
@@ -17,6 +18,7 @@ from bus_schemas.settings import VenueSettings
 from execution.live.faults import VenueFault
 from execution.live.kraken import KrakenFutures
 from execution.live.port import OrderRef, VenueOrder
+from execution.live.records import Held
 from tests.support.venue import RunningVenue, simulated_here
 
 NAME, SYMBOL = "krakenfutures", "BTCUSD"
@@ -114,17 +116,7 @@ def stop(trigger: str = "55000") -> PlaceOrder:
 
 
 def ref(order: PlaceOrder, venue_id: str = "") -> OrderRef:
-    return OrderRef(
-        client_id=order.client_id,
-        symbol=order.symbol,
-        side=order.side,
-        kind=order.kind,
-        quantity=order.quantity,
-        price=order.price,
-        trigger=order.trigger,
-        reduce_only=order.reduce_only,
-        venue_id=venue_id,
-    )
+    return msgspec.structs.replace(Held.of(order).ref, venue_id=venue_id)
 
 
 def long_ago(stage: Stage) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -24,24 +23,8 @@ from tests.contract.venue.kraken_stage import (
     order,
     ref,
     settings,
-    staged,
     stop,
 )
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Stage]:
-    with staged() as stage:
-        yield stage
-
-
-@pytest.fixture
-def stage(opened: Stage) -> Stage:
-    """With an empty account, no faults, and bitcoin at 60,000."""
-    opened.control.reset()
-    opened.control.price("BTCUSDT", 60_000)
-    return opened
-
 
 # What it says of itself ---------------------------------------------------------------------------
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from itertools import count
 from typing import Any
 from unittest.mock import patch
 
@@ -22,55 +21,8 @@ from kraken.exceptions import (
 )
 from kraken.futures import FuturesWSClient, Market, Trade, User
 
-from tests.support.venue import RunningVenue, simulated_here
-
-NAME = "krakenfutures"
-SYMBOL = "PF_XBTUSD"
-_ids = count(1)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[RunningVenue]:
-    with simulated_here() as venue:
-        yield venue
-
-
-@pytest.fixture
-def venue(running: RunningVenue) -> RunningVenue:
-    """With an empty account, and bitcoin at 60,000."""
-    running.control.reset()
-    running.control.price("BTCUSDT", 60_000)
-    return running
-
-
-@pytest.fixture
-def trade(venue: RunningVenue) -> Trade:
-    key, secret = venue.keys(NAME)
-    return Trade(key=key, secret=secret, url=venue.url)
-
-
-@pytest.fixture
-def user(venue: RunningVenue) -> User:
-    key, secret = venue.keys(NAME)
-    return User(key=key, secret=secret, url=venue.url)
-
-
-def fresh(prefix: str = "id") -> str:
-    """Kraken takes a client order id once for ever."""
-    return f"{prefix}-{next(_ids)}"
-
-
-def buy(trade: Trade, **order: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "orderType": "lmt",
-        "size": 0.01,
-        "symbol": SYMBOL,
-        "side": "buy",
-        "limitPrice": 50_000,
-    }
-    sent: dict[str, Any] = trade.create_order(**(told | order))["sendStatus"]
-    return sent
-
+from tests.contract.venue.kraken_sdk import NAME, SYMBOL, buy, fresh
+from tests.support.venue import RunningVenue
 
 # python-kraken-sdk --------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,21 +26,6 @@ from tests.contract.venue.kraken_stage import (
     staged,
     stop,
 )
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Stage]:
-    with staged() as stage:
-        yield stage
-
-
-@pytest.fixture
-def stage(opened: Stage) -> Stage:
-    """With an empty account, no faults, and bitcoin at 60,000."""
-    opened.control.reset()
-    opened.control.price("BTCUSDT", 60_000)
-    return opened
-
 
 # Fates --------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from pydantic import SecretStr
@@ -17,22 +17,7 @@ from tests.contract.venue.kraken_stage import (
     order,
     ref,
     settings,
-    staged,
 )
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Stage]:
-    with staged() as stage:
-        yield stage
-
-
-@pytest.fixture
-def stage(opened: Stage) -> Stage:
-    """With an empty account, no faults, and bitcoin at 60,000."""
-    opened.control.reset()
-    opened.control.price("BTCUSDT", 60_000)
-    return opened
 
 
 def test_the_clock_follows_the_venue(stage: Stage) -> None:
