@@ -9,20 +9,19 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bus_schemas.bus.port import Bus, Owner
-from bus_schemas.errors import ConfigurationError, Disconnected, Fenced, Reload
-from bus_schemas.runtime.ownership import Ownership
+from bus_schemas.errors import ConfigurationError, Disconnected, Reload
 from bus_schemas.runtime.process import service
 from bus_schemas.runtime.pulse import Vitals
-from bus_schemas.runtime.unit import Writer
 from bus_schemas.runtime.work import READ_WAIT_S, SILENCE_S, Work
 from bus_schemas.settings import Settings
 from bus_schemas.topology import Unit
 from market_data.feed import FileFeed, Progress, Step
 from market_data.live.progress import PREFIX as LIVE
 from market_data.pace import Pacer, speed_of
+from market_data.partitions import Partitions
 from market_data.progress import DONE, restored, stored
 
 log = logging.getLogger("causeway.feed")
@@ -51,10 +50,7 @@ class FeedWork:
         self._lockstep = settings.bus.lockstep
         self._speed = speed_of(settings.market_data.pace)
         self._delay_s = settings.runtime.delay_ms / 1000
-        self._ownership = Ownership(bus, ["market_data"], owner, everything=True)
-        self._tick_s = min(1.0, settings.bus.lease_ms / 3000)
-        self._next_tick = 0.0
-        self._writers: dict[str, Writer] = {}
+        self._partitions = Partitions(bus, owner, settings.bus.lease_ms)
         self._steps: Iterator[Step] | None = None
         self._next: Step | None = None
         self._pacer: Pacer | None = None
@@ -65,31 +61,19 @@ class FeedWork:
 
     @property
     def units(self) -> tuple[Unit, ...]:
-        return tuple(sorted(writer.unit for writer in self._writers.values()))
+        return self._partitions.units
 
     def step(self) -> None:
         now = time.monotonic()  # edge: leases are renewed by the wall
-        if now >= self._next_tick:
-            self._own()
-            self._next_tick = now + self._ownership.next_look(self._tick_s)
+        state = self._partitions.taken(now)
+        if state is not None:
+            self._restore(state)
         if not self._ready or self._done or (self._vitals.blocked and not self._lockstep):
             time.sleep(READ_WAIT_S)  # edge: nothing to publish
         elif self._due():
             self._publish()
 
-    def _own(self) -> None:
-        won, lost = self._ownership.tick()
-        if lost:
-            raise Fenced(f"{len(lost)} partitions of the feed were lost")
-        for lease in won:
-            self._writers[lease.unit.part] = Writer(self._bus, lease.unit)
-        if won and self._ownership.complete:
-            self._restore()
-
-    def _restore(self) -> None:
-        state: dict[str, bytes] = {}
-        for unit, lease in self._ownership.leases.items():
-            state |= self._writers[unit.part].load(lease)
+    def _restore(self, state: Mapping[str, bytes]) -> None:
         if any(key.startswith(LIVE) for key in state):
             raise ConfigurationError("the namespace holds a venue's candles: choose another for files")
         progress: dict[str, Progress] = restored(state)
@@ -136,7 +120,7 @@ class FeedWork:
             time.sleep(random.uniform(0, self._delay_s))  # edge: a test aid that must not change anything
         step = self._next
         part = self._bus.topology.partition(step.symbol) if step else self._bus.topology.parts("partition")[0]
-        writer = self._writers[part]
+        writer = self._partitions.writers[part]
         try:
             if step is None:
                 writer.commit((), {DONE: b"1"})
@@ -158,13 +142,11 @@ class FeedWork:
         counters.outputs += len(step.outputs) if step else 0
 
     def forget(self) -> None:
-        self._ownership.forget()
-        self._writers.clear()
+        self._partitions.forget()
         self._ready = False
-        self._next_tick = 0.0
 
     def finish(self) -> None:
-        self._ownership.release()
+        self._partitions.release()
 
 
 def make_work(settings: Settings, bus: Bus, owner: Owner, vitals: Vitals) -> Work:

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 
 from bus_schemas.bus.port import Bus, Owner
 from bus_schemas.envelope import Output
-from bus_schemas.errors import ConfigurationError, Disconnected, Fenced, Reload
+from bus_schemas.errors import ConfigurationError, Disconnected, Reload
 from bus_schemas.events import Candle, Mark
-from bus_schemas.runtime.ownership import Ownership
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.runtime.unit import Writer
 from bus_schemas.runtime.work import READ_WAIT_S
@@ -38,6 +37,7 @@ from market_data.live.progress import (
 from market_data.live.rules import hydration, rules_of
 from market_data.live.track import Ready, Track
 from market_data.live.venue import VenueSource
+from market_data.partitions import Partitions
 
 log = logging.getLogger("causeway.feed")
 
@@ -70,10 +70,8 @@ class LiveWork:
         self._history_ms = hydration(settings) * self._rules.span
         self._clock = VenueClock(settings.venue.clock_rate)
         self._source = source_of(settings, self._clock)
-        self._ownership = Ownership(bus, ["market_data"], owner, everything=True)
-        self._tick_s = min(1.0, settings.bus.lease_ms / 3000)
-        self._next_tick = self._next_look = 0.0
-        self._writers: dict[str, Writer] = {}
+        self._partitions = Partitions(bus, owner, settings.bus.lease_ms)
+        self._next_look = 0.0
         self._ready = False
         self._left = _now()
         self._mailbox = Mailbox()
@@ -89,54 +87,41 @@ class LiveWork:
 
     @property
     def units(self) -> tuple[Unit, ...]:
-        return tuple(sorted(writer.unit for writer in self._writers.values()))
+        return self._partitions.units
 
     def step(self) -> None:
         now = _now()
-        if now >= self._next_tick:
-            self._own()
-            self._next_tick = now + self._ownership.next_look(self._tick_s)
+        state = self._partitions.taken(now)
+        if state is not None:
+            self._restore(state)
         if not self._ready:
             if self._collector is not None and now - self._left > LEAVE_S:
                 self._leave()
-            time.sleep(min(READ_WAIT_S, max(0.0, self._next_tick - now)))  # edge: a standby waits for leases
+            wait_s = max(0.0, self._partitions.due - now)
+            time.sleep(min(READ_WAIT_S, wait_s))  # edge: a standby waits for leases
             return
         self._take(self._mailbox.drain(0.0 if self._again else READ_WAIT_S))
         self._again = False
         if self._watched and not self._vitals.blocked:  # before that the venue's clock is not known
-            for part in self._writers:
+            for part in self._partitions.writers:
                 self._publish(part)
         if now >= self._next_look:
             self._next_look = now + LOOK_S
             self._look()
 
     def forget(self) -> None:
-        self._ownership.forget()
-        self._writers.clear()
+        self._partitions.forget()
         if self._ready:
             self._left = _now()
         self._ready = False
-        self._next_tick = 0.0
 
     def finish(self) -> None:
         self._leave()
-        self._ownership.release()
+        self._partitions.release()
 
-    # Whose it is
+    # What was known
 
-    def _own(self) -> None:
-        won, lost = self._ownership.tick()
-        if lost:
-            raise Fenced(f"{len(lost)} partitions of the feed were lost")
-        for lease in won:
-            self._writers[lease.unit.part] = Writer(self._bus, lease.unit)
-        if won and self._ownership.complete:
-            self._restore()
-
-    def _restore(self) -> None:
-        state: dict[str, bytes] = {}
-        for unit, lease in self._ownership.leases.items():
-            state |= self._writers[unit.part].load(lease)
+    def _restore(self, state: Mapping[str, bytes]) -> None:
         self._committed = restored(state, self._rules.timeframe, self._source.origin)
         known = restored_universe(state)
         if self._collector is None:
@@ -222,7 +207,7 @@ class LiveWork:
             self._resume_candles(symbol)
         for symbol in self._watched:
             self._resume_prices(symbol)
-        writer = self._writers[self._bus.topology.parts("partition")[0]]
+        writer = self._partitions.writers[self._bus.topology.parts("partition")[0]]
         self._commit(writer, [], stored_universe(universe))
 
     def _want(self, symbol: str) -> None:
@@ -255,7 +240,7 @@ class LiveWork:
         state: dict[str, bytes | None] = {}
         for symbol, progress in reached.items():
             state |= stored(progress, symbol)
-        self._commit(self._writers[part], outputs, state)
+        self._commit(self._partitions.writers[part], outputs, state)
         self._committed |= reached
         for symbol, mark in marks.items():
             self._prices[symbol].advance(mark)
