@@ -82,11 +82,20 @@ def _listen_key(venue: RunningVenue, method: str = "POST") -> str:
         return str(msgspec.json.decode(answer.read()).get("listenKey", ""))
 
 
+def _to_the_next_minute(venue: RunningVenue) -> None:
+    """So that no candle ends by itself for a minute."""
+    now = venue.control.clock()
+    venue.control.clock(advance_ms=MINUTE_MS - now % MINUTE_MS)
+
+
 def test_a_candle_says_when_it_is_closed(venue: RunningVenue) -> None:
     async def go() -> None:
         async with _wire(venue, "/market/stream?streams=btcusdt@kline_1m") as wire:
+            await _do(_to_the_next_minute, venue)
             await _do(venue.control.price, "BTCUSDT", 60_050)
             forming = await wire.until(stream="btcusdt@kline_1m")
+            while forming["data"]["k"]["c"] != "60050":
+                forming = await wire.next()
             await _do(venue.control.clock, advance_ms=MINUTE_MS)
             await _do(venue.control.price, "BTCUSDT", 60_070)
             said = forming
