@@ -61,6 +61,7 @@ def simulate(
     """
     from execution.simulator.faults import read_plan
     from execution.simulator.market import beginning
+    from execution.simulator.protocols import PROTOCOLS
     from execution.simulator.server import Simulator
 
     rate = speed_of(pace)
@@ -70,7 +71,7 @@ def simulate(
         raise ConfigurationError(f"--at-end is {' or '.join(_ENDS)}, not {at_end!r}")
     if data is None and (symbols or start):
         raise ConfigurationError("--symbols and --start choose among candles: give --data as well")
-    plan = read_plan(faults) if faults else None
+    plan = read_plan(faults, [protocol.name for protocol in PROTOCOLS]) if faults else None
     feeds = None if data is None else feeds_of(data, symbols)
     first = 0 if feeds is None else beginning(feeds, None if start is None else parse_time(start), PLAYED)
 

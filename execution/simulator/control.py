@@ -151,7 +151,7 @@ class Control:
             data = msgspec.json.decode(await request.read())
         except msgspec.DecodeError as error:
             raise ConfigurationError(f"fault plan: {error}") from None
-        self._simulator.faults.load(parse_plan(data))
+        self._simulator.faults.load(parse_plan(data, tuple(self._simulator.exchanges)))
         return self._simulator.faults.report()
 
     async def _clear_faults(self, _request: web.Request) -> Any:

@@ -29,15 +29,17 @@
 | `clock_skew` | the venue's clock is wrong while the fault is active | `skew_ms` |
 
 `operation` is one of place, amend, cancel, look_up, open_orders, orders, fills, positions, account, funding,
-leverage, keys, time, instruments, tickers, candles, listen_key, other.
+leverage, keys, time, instruments, tickers, candles, listen_key, other. `topic` is one of order, fill,
+balance, ticker, candle, trade.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -129,10 +131,14 @@ _KEYS: dict[FaultKind, set[str]] = {
 }
 _PLACING_KINDS = {kind for kind, keys in _KEYS.items() if keys >= _PLACING and not keys & {"topic", "path"}}
 _SOCKET_KINDS = {kind for kind, keys in _KEYS.items() if "topic" in keys}
+_TOPICS = ("order", "fill", "balance", "ticker", "candle", "trade")
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path, protocols: Collection[str] = ()) -> Plan:
     """The plan of a TOML file, or a JSON file by its suffix.
+
+    Args:
+        protocols: names that a rule may mean; empty leaves them unchecked.
 
     Raises:
         ConfigurationError: the file cannot be read, or says something that no plan can say.
@@ -144,31 +150,71 @@ def read_plan(path: Path) -> Plan:
         raise ConfigurationError(f"the fault plan {path} cannot be read: {words}") from None
     try:
         data = msgspec.json.decode(text) if path.suffix == ".json" else tomllib.loads(text)
-        return parse_plan(data)
+        return parse_plan(data, protocols)
     except (msgspec.DecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"the fault plan {path} cannot be read: {error}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"{path}: {error}") from None
 
 
-def parse_plan(data: Any) -> Plan:
+def parse_plan(data: Any, protocols: Collection[str] = ()) -> Plan:
     """A plan from what JSON or TOML gave.
 
+    Args:
+        protocols: names that a rule may mean; empty leaves them unchecked.
+
     Raises:
-        ConfigurationError: an unknown key, a key that its kind does not have, a value out of range.
+        ConfigurationError: a word that means nothing, a key that its kind lacks, a value out of range.
     """
+    rules = data.get("fault") if isinstance(data, Mapping) else None
+    for number, given in enumerate(rules if isinstance(rules, list) else [], 1):
+        for sentence in _wrong_words(given, protocols) if isinstance(given, Mapping) else ():
+            raise ConfigurationError(f"fault plan: {_named(number, given.get('kind'))}: {sentence}")
     try:
         plan = msgspec.convert(data, Plan)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"fault plan: {error}") from None
-    for number, (rule, given) in enumerate(zip(plan.fault, data.get("fault", ()), strict=True), 1):
-        for sentence in _faults_of(rule, set(given) - {"kind"}):
-            raise ConfigurationError(f"fault plan: fault {number} ({rule.kind.value}): {sentence}")
+        # msgspec counts from 0, people and every other sentence here from 1
+        words = re.sub(r"\$\.fault\[(\d+)\]", lambda found: f"fault {int(found[1]) + 1}", str(error))
+        raise ConfigurationError(f"fault plan: {words}") from None
+    for number, rule in enumerate(plan.fault, 1):
+        for sentence in _faults_of(rule):
+            raise ConfigurationError(f"fault plan: {_named(number, rule.kind)}: {sentence}")
     return plan
 
 
-def _faults_of(rule: Rule, given: set[str]) -> list[str]:
-    found = [f"it has no {name}" for name in sorted(given - _KEYS[rule.kind])]
+def _named(number: int, kind: object) -> str:
+    return f"fault {number} ({kind})" if kind in tuple(FaultKind) else f"fault {number}"
+
+
+def _wrong_words(given: Mapping[str, Any], protocols: Collection[str]) -> Iterator[str]:
+    """What a rule says with a word that means nothing; each with the words that do."""
+    kinds = ", ".join(FaultKind)
+    kind = given.get("kind")
+    if kind is None:
+        yield f"it has no kind; there are {kinds}"
+    elif kind not in tuple(FaultKind):
+        yield f"there is no kind {kind!r}; there are {kinds}"
+    else:
+        keys = _KEYS[FaultKind(kind)]
+        wrong = sorted(given.keys() - keys - {"kind"})
+        yield from (f"it has no {name}; it may have {', '.join(sorted(keys))}" for name in wrong)
+    # a topic that is empty means the protocol's own talk
+    patterns: dict[str, Collection[str]] = {
+        "protocol": protocols,
+        "operation": tuple(Operation),
+        "topic": _TOPICS if given.get("topic") else (),
+    }
+    for key, known in patterns.items():
+        word = given.get(key)
+        if isinstance(word, str) and known and not any(fnmatchcase(each, word) for each in known):
+            yield f"there is no {key} {word!r}; there are {', '.join(known)}"
+    code = given.get("code")
+    if isinstance(code, str) and code not in tuple(Code):
+        yield f"there is no code {code!r}; there are {', '.join(Code)}"
+
+
+def _faults_of(rule: Rule) -> list[str]:
+    found = []
     if sum(value is not None for value in (rule.nth, rule.every, rule.probability)) > 1:
         found.append("only one of nth, every and probability")
     for name in ("nth", "every", "times", "pieces"):
@@ -183,8 +229,6 @@ def _faults_of(rule: Rule, given: set[str]) -> list[str]:
         found.append("probability must be from 0 to 1")
     if rule.status is not None and not 400 <= rule.status <= 599:
         found.append("status must be from 400 to 599")
-    if rule.operation != "*" and not any(fnmatchcase(each.value, rule.operation) for each in Operation):
-        found.append(f"there is no operation {rule.operation!r}")
     return found
 
 

@@ -83,13 +83,25 @@ def test_a_wrong_option_is_a_sentence(options: list[str], words: str) -> None:
     assert words in err
 
 
-def test_a_wrong_fault_plan_is_a_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ('kind = "earthquake"', "there is no kind 'earthquake'; there are lost_reply, lost_request, "),
+        (
+            'kind = "slow"\nprotocol = "binance"',
+            "no protocol 'binance'; there are krakenfutures, binanceusdm",
+        ),
+        ('kind = "slow"\noperation = "order"', "no operation 'order'; there are place, amend, cancel, "),
+        ('kind = "lost_reply"\ncolour = "red"', "it has no colour; it may have every, from_s, "),
+    ],
+)
+def test_a_wrong_fault_plan_is_a_sentence(tmp_path: Path, rule: str, words: str) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text('[[fault]]\nkind = "lost_reply"\ncolour = "red"\n')
-    code, _, err = invoke("simulate-venue", "--port", "0", "--faults", plan)
-    assert code == 2
-    assert "plan.toml" in err
-    assert "unknown field `colour`" in err
+    plan.write_text(f"[[fault]]\n{rule}\n")
+    code, out, err = invoke("simulate-venue", "--port", "0", "--faults", plan)
+    assert (code, out) == (2, "")
+    assert f"error: {plan}: fault plan: fault 1" in err
+    assert words in err
 
 
 def test_the_finest_candles_and_the_funding_of_a_folder_are_taken(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bus_schemas.errors import ConfigurationError
 from execution.simulator.faults import FaultKind, Faults, Plan, parse_plan, read_plan
+from execution.simulator.orders import Code
 from execution.simulator.protocol import Operation
 
 PLACE, CANCEL = Operation.PLACE, Operation.CANCEL
@@ -28,10 +29,16 @@ def fired(faults: Faults, count: int, operation: Operation = PLACE, protocol: st
 WRONG: list[tuple[Any, str]] = [
     ([], "Expected `object`"),
     ({"faults": []}, "unknown field `faults`"),
-    ({"fault": [{"kind": "earthquake"}]}, "Invalid enum value 'earthquake'"),
-    ({"fault": [{}]}, "missing required field `kind`"),
-    ({"fault": [{"kind": "slow", "colour": 1}]}, "unknown field `colour`"),
-    ({"fault": [{"kind": "slow", "nth": "two"}]}, "Expected `int | null`, got `str`"),
+    ({"fault": "slow"}, "Expected `array`"),
+    ({"fault": ["slow"]}, "Expected `object`, got `str` - at `fault 1`"),
+    (
+        {"fault": [{"kind": "slow"}, {"kind": "earthquake"}]},
+        f"fault 2: there is no kind 'earthquake'; there are {', '.join(FaultKind)}",
+    ),
+    ({"fault": [{"kind": ["slow"]}]}, "fault 1: there is no kind ['slow']; there are lost_reply, "),
+    ({"fault": [{}]}, "fault 1: it has no kind; there are lost_reply, lost_request, "),
+    ({"fault": [{"kind": "slow", "colour": 1}]}, "it has no colour; it may have delay_s, every, executed, "),
+    ({"fault": [{"kind": "slow", "nth": "two"}]}, "Expected `int | null`, got `str` - at `fault 1.nth`"),
     ({"fault": [{"kind": "slow"}, {"kind": "slow", "pieces": 2}]}, "fault 2 (slow): it has no pieces"),
     ({"fault": [{"kind": "ws_drop", "operation": "place"}]}, "(ws_drop): it has no operation"),
     ({"fault": [{"kind": "lost_reply", "topic": "fill"}]}, "it has no topic"),
@@ -41,15 +48,38 @@ WRONG: list[tuple[Any, str]] = [
     ({"fault": [{"kind": "slow", "probability": 1.5}]}, "probability must be from 0 to 1"),
     ({"fault": [{"kind": "slow", "delay_s": -1}]}, "delay_s must not be below 0"),
     ({"fault": [{"kind": "status", "status": 200}]}, "status must be from 400 to 599"),
-    ({"fault": [{"kind": "refuse", "code": "mood"}]}, "Invalid enum value 'mood'"),
-    ({"fault": [{"kind": "slow", "operation": "plaice"}]}, "there is no operation 'plaice'"),
+    (
+        {"fault": [{"kind": "refuse", "code": "mood"}]},
+        f"fault 1 (refuse): there is no code 'mood'; there are {', '.join(Code)}",
+    ),
+    (
+        {"fault": [{"kind": "slow", "operation": "plaice"}]},
+        f"fault 1 (slow): there is no operation 'plaice'; there are {', '.join(Operation)}",
+    ),
+    (
+        {"fault": [{"kind": "ws_drop", "topic": "fil"}]},
+        "fault 1 (ws_drop): there is no topic 'fil'; there are order, fill, balance, ticker, candle, trade",
+    ),
+    (
+        {"fault": [{"kind": "ws_drop", "protocol": "bianceusdm"}]},
+        "fault 1 (ws_drop): there is no protocol 'bianceusdm'; there are krakenfutures, binanceusdm",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("data", "words"), WRONG)
 def test_what_no_plan_can_say(data: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(words)):
-        parse_plan(data)
+        parse_plan(data, ("krakenfutures", "binanceusdm"))
+
+
+def test_words_with_a_pattern_in_them_are_right_where_one_is_meant() -> None:
+    given = [
+        {"kind": "slow", "protocol": "binance*", "operation": "*order*"},
+        {"kind": "ws_drop", "topic": "[bf]*"},
+        {"kind": "ws_cut", "topic": ""},
+    ]
+    assert len(parse_plan({"fault": given}, ("krakenfutures", "binanceusdm")).fault) == 3
 
 
 def test_a_plan_is_read_from_toml_and_json(tmp_path: Path) -> None:
