@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bus_schemas.errors import ConfigurationError, Unreachable
+from bus_schemas.logs import redact
 from bus_schemas.settings import VenueSettings
 from bus_schemas.settings.market_data import CandleSource
 from bus_schemas.timeframes import HOUR, iso, length
@@ -74,10 +74,11 @@ def download(
         candles_from, spot: as in the settings of market_data.
         mark: also hourly candles of the mark price.
         funding: also the funding rates that were settled.
-        console: where the progress goes; None shows none.
+        console: where the progress goes, and what is waited for; None shows nothing.
 
     Raises:
-        ConfigurationError: no such venue, symbol or timeframe, or a folder that cannot be written.
+        ConfigurationError: no such venue, symbol or timeframe, no time between `since` and `until` or the
+            venue's now, or a folder that cannot be written.
         DataError: a file of that name holds something else.
         Unreachable: the venue gives no answer. What was fetched until then is kept.
     """
@@ -87,6 +88,10 @@ def download(
         raise ConfigurationError("name a venue to download from, such as binanceusdm or krakenfutures")
     if not symbols or not timeframes:
         raise ConfigurationError("name the symbols and timeframes to download")
+    if since < 0:
+        raise ConfigurationError(f"--since {iso(since)} is before 1970: no venue has candles of that time")
+    if until is not None and until <= since:
+        raise ConfigurationError(f"--since {iso(since)} must be before --until {iso(until)}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -95,15 +100,24 @@ def download(
     jobs += [(Kind.MARK, symbol, MARK_TIMEFRAME) for symbol in symbols if mark]
     jobs += [(Kind.FUNDING, symbol, "") for symbol in symbols if funding]
 
+    show = _Show(console)
+
     async def run() -> list[Downloaded]:
         source = VenueSource(venue, VenueClock(venue.clock_rate), candles_from, spot or {})
         try:
-            await patiently(lambda: source.open(timeframes[0]), f"{venue.name} cannot be reached")
+            where = f" at {redact(venue.rest_url)}" if venue.rest_url else ""
+            show.say(f"asking {venue.name}{where} for its markets")
+            await patiently(lambda: source.open(timeframes[0]), f"{venue.name} cannot be reached", show.say)
             source.check_symbols(symbols)
             for _, _, name in jobs:
                 source.check_timeframe(name)
-            stop = source.clock.now() if until is None else min(until, source.clock.now())
-            with _bars(console) as show:
+            now = source.clock.now()
+            if since >= now:
+                raise ConfigurationError(
+                    f"--since {iso(since)} is in the future: at {venue.name} it is {iso(now)}"
+                )
+            stop = now if until is None else min(until, now)
+            with show:
                 return [await _Job(source, folder, *job, since, stop, show).run() for job in jobs]
         finally:
             await source.close()
@@ -127,8 +141,12 @@ def told(found: Sequence[Downloaded]) -> Iterator[str]:
             yield f"  the venue lacks candles: {shown}{more}; they stay missing"
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], what: str) -> T:
+async def patiently(ask: Callable[[], Awaitable[T]], what: str, say: Callable[[str], None]) -> T:
     """The answer, asked for again with growing waits.
+
+    Args:
+        what: is wrong while there is none.
+        say: told of each failure that is not the last.
 
     Raises:
         ConfigurationError: the venue says that there is no such market.
@@ -143,32 +161,39 @@ async def patiently(ask: Callable[[], Awaitable[T]], what: str) -> T:
                 raise ConfigurationError(f"{what}: {trouble}") from None
             if not left:
                 raise Unreachable(f"{what}: {trouble}") from None
-        await asyncio.sleep(backoff.next())
+            wait_s = backoff.next()
+            say(f"{what}: {trouble}; try {TRIES - left + 1} of {TRIES} in {wait_s:.1f} s")
+        await asyncio.sleep(wait_s)
     raise Unreachable(what)
 
 
 class _Show:
-    """Rows on their way, as a bar for each file."""
+    """Rows on their way, as a bar for each file; and sentences above them."""
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
+    def __init__(self, console: Console | None) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._console = console
+        self._progress = Progress(*columns, console=console) if console else None
+
+    def __enter__(self) -> None:
+        if self._progress:
+            self._progress.start()
+
+    def __exit__(self, *_error: object) -> None:
+        if self._progress:
+            self._progress.stop()
+
+    def say(self, sentence: str) -> None:
+        if self._console:
+            self._console.print(sentence, style="dim", highlight=False, markup=False)
 
     def begin(self, name: str, total: int) -> TaskID | None:
-        return self._progress.add_task(name, total=max(0, total)) if self._progress else None
+        """A bar; none where no row can have come about in so short a time."""
+        return self._progress.add_task(name, total=total) if self._progress and total > 0 else None
 
     def reach(self, task: TaskID | None, completed: int) -> None:
         if self._progress and task is not None:
             self._progress.update(task, completed=completed)
-
-
-@contextmanager
-def _bars(console: Console | None) -> Iterator[_Show]:
-    if console is None:
-        yield _Show(None)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
-        yield _Show(progress)
 
 
 class _Job:
@@ -231,10 +256,8 @@ class _Job:
         what = f"{self._source.perp.id} gives no {self._archive.file.path.name}"
         while since < until:
             at = since
-            if self._kind is Kind.FUNDING:
-                lines, since = await patiently(lambda: self._settled(at, until), what)  # noqa: B023 - awaited
-            else:
-                lines, since = await patiently(lambda: self._candles(at, until), what)  # noqa: B023 - awaited
+            page = self._settled if self._kind is Kind.FUNDING else self._candles
+            lines, since = await patiently(lambda: page(at, until), what, self._show.say)  # noqa: B023 - awaited
             self._archive.append(part, lines)
             if since == at:
                 return
