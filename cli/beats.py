@@ -67,6 +67,19 @@ def venue_silent_s(observer: Observer) -> float | None:
     return round(min(found), 1) if found else None
 
 
+def venue_seen(found: Sequence[Heartbeat]) -> float | None:
+    """When a live venue's account was last seen, in seconds since 1970, by the newest heartbeats.
+
+    One that only starts has not seen it yet: it counts its silence from its own beginning.
+    """
+    times = [
+        beat.time / 1000 - beat.gauges["venue_silent_s"]
+        for beat in found
+        if beat.status == "ready" and "venue_silent_s" in beat.gauges
+    ]
+    return max(times, default=None)
+
+
 def served(found: Sequence[Heartbeat]) -> str:
     """`host:port` of the health service among the newest heartbeats; empty where it has gone."""
     serving = (b for b in reversed(found) if b.service == "health" and b.http and b.status != "stopping")

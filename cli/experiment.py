@@ -24,6 +24,7 @@ from cli.candle_poll import CandlePoll
 from cli.inline import Inline
 from cli.progress import LINE_EVERY_S, figures, table
 from cli.report import Follower, Report, digest, holding
+from cli.story_reader import StoryReader
 from cli.terms import over_theirs
 
 
@@ -69,12 +70,14 @@ class Experiment:
         return None if end is None else max(0.0, (end - self._poll.now()) / 1000 / rate)
 
     async def _steps(self, run: Inline) -> None:
-        hydrating = True
+        hydrating, story = True, StoryReader(run.bus, self._say)
+        story.look()
         async for step in self._poll.steps():
             run.publish(step.symbol, step.outputs)
             if hydrating and not step.hydration:
                 hydrating = False
                 self._say(f"history is in, trading on paper from {iso(step.time)}")
+            story.look()
             self._show(step.time, "history" if step.hydration else "on paper")
             await asyncio.sleep(0)  # so that a signal is heard during a long history
 

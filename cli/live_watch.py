@@ -9,8 +9,10 @@ from rich.console import Console
 
 from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.errors import Disconnected
+from bus_schemas.events import Heartbeat
 from cli import beats
 from cli.report import holding
+from cli.story_reader import StoryReader
 
 EVERY_S = 1.0
 TELL_AGAIN_S = 30.0
@@ -28,11 +30,11 @@ class Said:
         self.console = console
 
     def say(self, sentence: str) -> None:
-        self.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 class Watch:
-    """Tells what changes in a run: services, health's address, halts.
+    """Tells what changes in a run: services, health's address, halts, and what happens to orders.
 
     Args:
         bus: of the run.
@@ -47,6 +49,8 @@ class Watch:
         self._ready: set[str] = set()
         self._halts: set[str] = set()
         self._address = ""
+        self._story = StoryReader(bus, said.say)
+        self._told_held = False
         self._due = self._told = 0.0
 
     def look(self) -> None:
@@ -56,16 +60,17 @@ class Watch:
             return
         self._due = now + EVERY_S
         try:
-            self._services()
+            found = beats.newest(self._bus)
+            self._services(found)
             self._holding()
+            self._orders(found)
         except Disconnected as error:
             self._bus.reset()
             if now - self._told > TELL_AGAIN_S:
                 self._told = now
                 self._said.say(f"waiting for the server: {error}")
 
-    def _services(self) -> None:
-        found = beats.newest(self._bus)
+    def _services(self, found: Sequence[Heartbeat]) -> None:
         ready = {beat.service for beat in beats.working(found) if beat.status == "ready"} & self._wanted
         address = beats.served(found)
         if address and address != self._address:
@@ -83,3 +88,10 @@ class Watch:
         for halt in sorted(self._halts - halts):
             self._said.say(f"released: {halt}")
         self._halts = halts
+
+    def _orders(self, found: Sequence[Heartbeat]) -> None:
+        self._story.look()
+        self._story.seen(beats.venue_seen(found))
+        if self._story.compared and not self._told_held and self._ready == self._wanted:
+            self._said.say(self._story.held())
+            self._told_held = True
