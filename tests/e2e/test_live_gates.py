@@ -25,8 +25,9 @@ from cli.account_lease import Holder, account_key
 from cli.fingerprint import configuration
 from cli.records import Record
 from execution.simulator.binance_rest import BinanceUsdm
+from tests.support.drill import tells_a_trade
 from tests.support.shell import ROOT, Running, World, eventually, invoke
-from tests.support.venue import RunningVenue, simulated_here
+from tests.support.venue import RunningVenue, SimControl, simulated_here
 
 NOWHERE = "http://0.0.0.0:9"
 """Refuses at once, and is no address of this machine alone: orders there would be for real money."""
@@ -343,7 +344,8 @@ def test_a_live_run(world: World, real: dict[str, str], terminal: Terminal) -> N
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     where = world.path / "desk"
-    run = start(world, where, "--force --with-health", real | {"PORT": str(port)}, terminal.path)
+    own = real | {"PORT": str(port), "CAUSEWAY_MARKET_DATA__MARK_S": "1"}
+    run = start(world, where, "--force --with-health", own, terminal.path)
     await_words(run, QUESTION)
     terminal.type("binanceusdm")
     await_words(run, "ready: every service works")  # execution, too, which asks for consent by itself
@@ -360,6 +362,7 @@ def test_a_live_run(world: World, real: dict[str, str], terminal: Terminal) -> N
     assert (note.pid, note.namespace) == (run.process.pid, "live-binanceusdm")
     code, out, _ = invoke("status", "--json")
     assert (code, msgspec.json.decode(out)["namespace"]) == (0, "live-binanceusdm")
+    tells_a_trade(run, SimControl(real["CAUSEWAY_VENUE__REST_URL"]), note)
     assert invoke("kill", "--reason", "drill")[0] == 0
     await_words(run, "halted: *: operator (drill")
     assert invoke("acknowledge")[0] == 0
