@@ -51,7 +51,11 @@ def live(
     ] = False,
     with_health: Annotated[
         bool,
-        typer.Option("--with-health", help="Also serve /, /health and /api/metrics on $PORT, else 8080."),
+        typer.Option(
+            "--with-health",
+            help="Also serve /, /health and /api/metrics: to everybody on $PORT where a platform sets it, "
+            "else to this machine on 8080.",
+        ),
     ] = False,
     symbols: Annotated[
         str | None,

@@ -21,6 +21,7 @@ from health.database import database_url
 PORT = "PORT"
 SECRETS = ("api_key", "api_secret", "password")
 EVERYWHERE = "0.0.0.0"
+"""Where a platform that gives $PORT looks for us: from outside of this machine."""
 KEEP_EVENTS = 200_000
 """Two days and more of a symbol's marks at one a second, 100 MB or so for each busy stream."""
 _PATIENCE = {
@@ -96,7 +97,8 @@ def _health(health: HealthSettings, served: bool, environment: Mapping[str, str]
         url = url.set(database=str(Path(url.database).resolve()))
     update: dict[str, Any] = {"database": SecretStr(url.render_as_string(hide_password=False))}
     if served:
-        host = health.host if "host" in health.model_fields_set else EVERYWHERE
+        told = "host" in health.model_fields_set or not environment.get(PORT)
+        host = health.host if told else EVERYWHERE
         update |= {"host": host, "port": _free(host, _port(health, environment))}
     return health.model_copy(update=update)
 

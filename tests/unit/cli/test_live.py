@@ -109,8 +109,13 @@ def test_health_listens_where_the_platform_says(tmp_path: Path, monkeypatch: pyt
         port = probe.getsockname()[1]
     with_health = live_settings(None, OPTIONS, True, {"PORT": str(port)}).health
     assert (with_health.host, with_health.port) == ("0.0.0.0", port)
-    own = OPTIONS | {"health": {"host": "127.0.0.1", "port": 0}}
-    assert live_settings(None, own, True, {}).health.host == "127.0.0.1"
+    own = OPTIONS | {"health": {"host": "127.0.0.1"}}
+    assert live_settings(None, own, True, {"PORT": str(port)}).health.host == "127.0.0.1"
+    everywhere = OPTIONS | {"health": {"host": "0.0.0.0", "port": 0}}
+    assert live_settings(None, everywhere, True, {}).health.host == "0.0.0.0"
+    free = OPTIONS | {"health": {"port": 0}}
+    for none in ({}, {"PORT": ""}):
+        assert live_settings(None, free, True, none).health.host == "127.0.0.1", "no platform, no password"
     with (
         socket.create_server(("0.0.0.0", 0)) as taken,
         pytest.raises(ConfigurationError, match="Set \\$PORT"),
