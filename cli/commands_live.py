@@ -15,13 +15,14 @@ from bus_schemas.settings import load
 from bus_schemas.timeframes import parse_time
 from cli.env_file import env_file
 from cli.options import (
-    EXIT_CODES,
+    DOWNLOAD_EXIT_CODES,
+    EXPERIMENT_EXIT_CODES,
     LIVE_EXIT_CODES,
+    SIMULATE_EXIT_CODES,
     Config,
     Json,
     Namespace,
     Redis,
-    Symbols,
     filled,
     given,
     guarded,
@@ -30,7 +31,20 @@ from cli.options import (
 
 Venue = Annotated[
     str | None,
-    typer.Option("--venue", help="krakenfutures, binanceusdm, or another id of ccxt.", callback=filled),
+    typer.Option(
+        "--venue",
+        help="krakenfutures, binanceusdm, or another id of ccxt; default the setting venue.name.",
+        callback=filled,
+    ),
+]
+VenueSymbols = Annotated[
+    str | None,
+    typer.Option(
+        "--symbols",
+        help="Comma-separated perpetuals, such as BTCUSDT, or BTCUSD at krakenfutures; default the setting "
+        "market_data.symbols or universe_top, else Bitcoin, Ether and Solana.",
+        callback=filled,
+    ),
 ]
 Sandbox = Annotated[bool, typer.Option("--sandbox", help="The venue's own test network.")]
 
@@ -38,9 +52,9 @@ Sandbox = Annotated[bool, typer.Option("--sandbox", help="The venue's own test n
 def add(app: typer.Typer) -> None:
     """Give the application these commands."""
     app.command(epilog=LIVE_EXIT_CODES)(live)
-    app.command("simulate-venue", epilog=EXIT_CODES)(simulate_venue)
-    app.command(epilog=EXIT_CODES)(download)
-    app.command(epilog=EXIT_CODES)(experiment)
+    app.command("simulate-venue", epilog=SIMULATE_EXIT_CODES)(simulate_venue)
+    app.command(epilog=DOWNLOAD_EXIT_CODES)(download)
+    app.command(epilog=EXPERIMENT_EXIT_CODES)(experiment)
 
 
 def live(
@@ -57,10 +71,7 @@ def live(
             "else to this machine on 8080.",
         ),
     ] = False,
-    symbols: Annotated[
-        str | None,
-        typer.Option(help="Comma-separated; default market_data.symbols or its universe.", callback=filled),
-    ] = None,
+    symbols: VenueSymbols = None,
     config: Config = None,
     redis: Redis = None,
     namespace: Namespace = None,
@@ -81,8 +92,7 @@ def live(
 
     - `python migrate_schema.py && python run.py live --force --with-health`: the line for a platform
     - `run.py live --venue krakenfutures --sandbox`
-    - `CAUSEWAY_VENUE__REST_URL=http://127.0.0.1:8900 run.py live --venue binanceusdm --force`: practice
-      against `run.py simulate-venue`
+    - For practice, `run.py simulate-venue` prints the whole line, with keys, that trades there
     """
 
     def run() -> None:
@@ -106,7 +116,8 @@ def simulate_venue(
         Path | None,
         typer.Option(
             "--data",
-            help="Folder of candle files, as for `paper`; default none: prices come by the control API.",
+            help="Folder of candle files, as for `paper`; default none: prices are set by hand, with "
+            "POST /simulator/price.",
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8900,
@@ -115,22 +126,39 @@ def simulate_venue(
         typer.Option(help="realtime, or x60: the venue's time runs sixty times as fast.", callback=filled),
     ] = "realtime",
     faults: Annotated[
-        Path | None, typer.Option("--faults", help="Fault plan, TOML or JSON.", exists=True, dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--faults",
+            help="Fault plan, TOML or JSON; execution/simulator/faults.py tells how one is written.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
-    symbols: Symbols = None,
+    symbols: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated; default all that --data has.", callback=filled),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
-            help="Where in the data the venue begins; default 30 days from the end.",
+            help="When in the data the venue's clock begins; default 30 days from the end.",
             callback=filled,
         ),
     ] = None,
     at_end: Annotated[
         str, typer.Option("--at-end", help="stop or loop: what prices do at the end of the data.")
     ] = "stop",
-    cash: Annotated[str, typer.Option(help="What each demo account begins with.", callback=filled)] = "10000",
-    host: Annotated[str, typer.Option(help="Address to listen on.", callback=filled)] = "127.0.0.1",
+    cash: Annotated[
+        str, typer.Option(help="What each demo account begins with, in USD or USDT.", callback=filled)
+    ] = "10000",
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on; 0.0.0.0 for every one, and whoever reaches it may do anything there.",
+            callback=filled,
+        ),
+    ] = "127.0.0.1",
     json: Json = False,
 ) -> None:
     """Serve a venue on this machine that speaks Kraken Futures' and Binance USDⓈ-M's protocols.
@@ -154,16 +182,32 @@ def simulate_venue(
 
 
 def download(
-    symbols: Annotated[str, typer.Option(help="Comma-separated, such as BTCUSDT,ETHUSDT.", callback=filled)],
+    symbols: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated perpetuals, such as BTCUSDT,ETHUSDT, or BTCUSD at krakenfutures.",
+            callback=filled,
+        ),
+    ],
     since: Annotated[
-        str, typer.Option("--since", help="First candle: ISO time or milliseconds.", callback=filled)
+        str,
+        typer.Option(
+            "--since",
+            help="First candle: ISO time, UTC where it names no zone, or milliseconds.",
+            callback=filled,
+        ),
     ],
     venue: Venue = None,
     timeframes: Annotated[
-        str, typer.Option(help="Comma-separated; entry candles are enough for paper.", callback=filled)
+        str,
+        typer.Option(
+            help="Comma-separated; the entry timeframe is enough: paper makes longer candles of it.",
+            callback=filled,
+        ),
     ] = "15m",
     until: Annotated[
-        str | None, typer.Option("--until", help="Last candle's close; default now.", callback=filled)
+        str | None,
+        typer.Option("--until", help="Last candle's close, likewise; default now.", callback=filled),
     ] = None,
     folder: Annotated[Path, typer.Option("--data", help="Folder for the files.")] = Path("var/candles"),
     mark: Annotated[bool, typer.Option("--mark", help="Also hourly candles of the mark price.")] = False,
@@ -214,23 +258,24 @@ def download(
 def experiment(
     venue: Venue = None,
     sandbox: Sandbox = False,
-    symbols: Symbols = None,
+    symbols: VenueSymbols = None,
     hours: Annotated[
-        float | None, typer.Option(min=0.0, help="End after so many hours of the venue's time.")
+        float | None,
+        typer.Option(min=0.0, help="End after so many hours of the venue's time; default at Ctrl-C."),
     ] = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Try a configuration on a venue's candles as they come, in one process: no orders leave.
+    """Try a configuration on a venue's candles as they come: trades on paper, no orders leave.
 
-    Candles are polled, history fills the engine first, execution is the paper venue, the bus is this
-    process's memory and everything is forgotten at the end. For trials on a desk: it exits with 1 where
-    `ENVIRONMENT=prod`.
+    Needs no key and no server. The venue is asked for history first, which warms the strategy up, then for
+    each candle as it closes; fills are made up here. It all runs in one process and is forgotten at its end.
+    For trials on a desk: it exits with 1 where `ENVIRONMENT=prod`.
 
     **Examples**
 
     - `run.py experiment --venue binanceusdm --symbols BTCUSDT`
-    - `CAUSEWAY_VENUE__REST_URL=http://127.0.0.1:8900 run.py experiment --venue binanceusdm --symbols BTCUSDT`
+    - `run.py experiment --venue krakenfutures --symbols BTCUSD,ETHUSD --hours 8 --config my.toml`
     """
 
     def run() -> None:

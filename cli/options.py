@@ -17,6 +17,20 @@ EXIT_CODES = (
     "letters · 5 a service keeps dying · 6 server unreachable · 130 interrupted."
 )
 
+DOWNLOAD_EXIT_CODES = (
+    "Exit codes: 0 done · 1 failed · 2 wrong option or configuration · 3 a file there holds something else · "
+    "6 venue unreachable · 130 interrupted; what was fetched until then is kept."
+)
+
+EXPERIMENT_EXIT_CODES = (
+    "Exit codes: 0 ended by --hours, Ctrl-C or SIGTERM · 1 failed, or ENVIRONMENT=prod · 2 wrong option or "
+    "configuration · 130 interrupted before the start."
+)
+
+SIMULATE_EXIT_CODES = (
+    "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 failed · 2 wrong option, fault plan or folder · 3 bad data."
+)
+
 LIVE_EXIT_CODES = (
     "Exit codes: 0 stopped in order · 1 failed · 2 wrong option or configuration · 5 a service keeps dying · "
     "6 server or venue unreachable · 130 interrupted before the start. Closed gates, of several the first: "
