@@ -9,10 +9,12 @@ from decimal import Decimal
 
 from bus_schemas.errors import DecisionError, InvalidOrder
 from bus_schemas.events import (
+    CancelOrder,
     CancelRejected,
     ExitReason,
     Fill,
     Leg,
+    Millis,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
@@ -99,6 +101,10 @@ def _overdue(turn: Turn, position: Position) -> bool:
 def _accepted(turn: Turn, position: Position, order: Order) -> None:
     order.look_ups = 0
     order.acked = True
+    if order.missing and order.state is OrderState.CANCELLED:
+        # Its end was concluded from the venue's not knowing it; it lives, and nobody counts on it any more.
+        turn.command(CancelOrder(time=turn.time, client_id=order.client_id, symbol=position.symbol))
+    order.missing = 0
     if order.amending is not None and order.live:
         order.quantity, order.amending = order.amending, None
         turn.changed(position, order)
@@ -150,6 +156,7 @@ def _count_refusal(turn: Turn, position: Position, order: Order) -> None:
 def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelled) -> None:
     asked_for = order.state in (OrderState.CANCELLING, OrderState.UNKNOWN)
     order.total = body.filled
+    order.missing = 0
     if not turn.move(position, order, OrderEvent.CANCELLED):
         return
     if not order.settled:
@@ -167,16 +174,25 @@ def _cancel_rejected(turn: Turn, position: Position, order: Order) -> None:
 
 
 def _not_found(turn: Turn, position: Position, order: Order) -> None:
+    grace = turn.settings.not_found_grace_ms
+    order.missing = order.missing or turn.time
     if order.state is OrderState.CANCELLING:
         _cancel_rejected(turn, position, order)
     elif order.working:
         turn.move(position, order, OrderEvent.LOST)
         turn.look_up(position, order)
-    elif order.state is OrderState.UNKNOWN and turn.time - order.sent >= turn.settings.not_found_grace_ms:
+    elif order.state is OrderState.UNKNOWN and turn.time - _doubted_since(order) >= grace:
         held = order.acked or order.filled > ZERO
         turn.move(position, order, OrderEvent.GONE if held else OrderEvent.NEVER_HELD, "not found")
         if order.reduce_only:
             _count_refusal(turn, position, order)
+
+
+def _doubted_since(order: Order) -> Millis:
+    """From when "not found" must have been said to be believed. An entry that the venue has held and then
+    does not know may come up again and fill; a second stop beside a living one does no harm, and a position
+    without any does."""
+    return order.missing if order.acked and not order.reduce_only else order.sent
 
 
 def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> None:
@@ -198,6 +214,7 @@ def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> 
         return
     order.acked = True
     order.look_ups = 0
+    order.missing = 0
     order.filled += quantity
     if order.leg is Leg.CLOSE:  # it gets on: the rest is asked for without waiting
         position.allow(Leg.CLOSE)

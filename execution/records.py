@@ -42,6 +42,7 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
         asked: event time of the last command about it; silence is measured from here.
         look_ups: look-ups without an answer that settles it.
         acked: the venue has said at least once that it holds the order.
+        missing: event time of the venue's first word that it knows no such order, since it last told it.
         amending: quantity of an amendment that is not answered yet.
         amend_refused: the order cannot be changed; it is cancelled and placed anew.
         total: contracts that the venue says were filled in all, where it has said so.
@@ -62,6 +63,7 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     filled: Decimal = ZERO
     look_ups: int = 0
     acked: bool = False
+    missing: Millis = 0
     amending: Decimal | None = None
     amend_refused: bool = False
     total: Decimal | None = None

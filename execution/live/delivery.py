@@ -276,10 +276,13 @@ class Delivery:
             return self._register.accepted(held.client_id, self._venue.now(), again=True)
 
     async def _look_up(self, held: Held) -> list[Body]:
-        order = await self._asked(held)
-        if order is None:
-            return [self._register.not_found(held.client_id, held.symbol, self._venue.now())]
-        return await self._insist(held.symbol, lambda: self.told(held, order, again=True))
+        while (order := await self._asked(held)) is None:
+            known = self._register.find(held.client_id) or held
+            if self._venue.now() - known.sent > self._settings.lag_ms:
+                return [self._register.not_found(held.client_id, held.symbol, self._venue.now())]
+            await asyncio.sleep(ASK_S / self._rate)
+        found = order
+        return await self._insist(held.symbol, lambda: self.told(held, found, again=True))
 
     async def _asked(self, held: Held) -> VenueOrder | None:
         """The venue's word about the order, however long it takes: silence is no evidence."""

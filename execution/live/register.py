@@ -131,9 +131,11 @@ class Register:
         """The venue told an order. Read its fills first where it counts more than were reported.
 
         Args:
-            again: it is the answer to a look-up: say what holds also where it was said before.
+            again: it is the answer to a look-up: say what holds also where it was said before. So it is
+                where the order was missing until now.
         """
         held = self._orders.edit(client_id)
+        again = again or bool(held.missing)
         held.missing = 0
         self._name(held, order)
         out: list[Body] = []

@@ -87,7 +87,7 @@ class Exchange(ExchangeView):
             created=now,
             updated=now,
             conditional=conditional,
-            visible=now + treatment.hide_ms,
+            visible=now + treatment.hide_ms if treatment.hide_ms else 0,
             pieces=treatment.pieces or self.rules.pieces,
         )
         store.add(order)

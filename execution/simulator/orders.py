@@ -113,7 +113,7 @@ class SimOrder(msgspec.Struct, kw_only=True):
         origin: id of the conditional order that became this one; empty for none.
         value: sum of price × quantity of its fills.
         conditional: lives in the id space of conditional orders.
-        visible: from when queries show it.
+        visible: from when queries show it; 0 for always, whatever a wrong clock says.
         pieces: in how many fills the whole quantity comes.
     """
 

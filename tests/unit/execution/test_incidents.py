@@ -195,6 +195,25 @@ def test_hb601_not_found_moments_after_placing_is_not_believed() -> None:
     assert desk.position.phase.value == "abandoned"
 
 
+def test_hb601_not_found_moments_after_a_late_acceptance_is_not_believed() -> None:
+    desk = Desk().approve().tick(11)  # execution was away when it was decided
+    desk.ack("e1").not_found("e1").not_found("e1")
+    assert state(desk, "e1") == "unknown"
+    desk.fill("e1", "1")
+    assert (state(desk, "e1"), desk.placed) == ("partly_filled", ["e1", "s1"])
+    desk.tick(60).not_found("e1").tick(1).not_found("e1")  # and no old word counts
+    assert state(desk, "e1") == "unknown"
+
+
+def test_hb601_an_entry_that_the_venue_forgets_for_good_is_gone() -> None:
+    desk = Desk().approve().ack("e1").fill("e1", "1").ack("s1", "t11").tick(60).not_found("e1")
+    desk.tick(11).not_found("e1")
+    assert state(desk, "e1") == "cancelled"
+    assert desk.position.quantity == 1
+    assert desk.ack("e1").names(CancelOrder) == ["e1"]  # it lives: nobody counts on it any more
+    assert desk.ack("e1").names(CancelOrder) == ["e1"]
+
+
 def test_nt3870_a_fast_fill_supersedes_not_found_in_between() -> None:
     desk = Desk().approve().tick(11).fill("e1", "2").not_found("e1")
     assert desk.position.quantity == 2
