@@ -41,6 +41,12 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 
+_CHATTY = ("uvicorn.access", "alembic")
+"""What these say at INFO is for debugging: every request, and at every start how migrations would be run."""
+
+_DROPPED = ("color_message",)
+"""uvicorn's second copy of a message, with a terminal's colours in it."""
+
 
 class _Handler(logging.StreamHandler[TextIO]):
     """Ours, so that a second `configure` replaces it and leaves other handlers alone."""
@@ -62,9 +68,8 @@ def configure(runtime: RuntimeSettings, service: str, stream: TextIO | None = No
     root.addHandler(handler)
     root.setLevel(runtime.log_level)
     logging.captureWarnings(True)
-    logging.getLogger("uvicorn.access").setLevel(
-        logging.DEBUG if runtime.log_level == "DEBUG" else logging.WARNING
-    )
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(logging.DEBUG if runtime.log_level == "DEBUG" else logging.WARNING)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -123,7 +128,8 @@ def _formatter(runtime: RuntimeSettings, service: str, colors: bool) -> structlo
             "logger": line.pop("logger"),
             "message": redact(line.pop("event")),
         }
-        return first | {key: _masked(key, value) for key, value in line.items() if key not in first}
+        rest = {key: value for key, value in line.items() if key not in first and key not in _DROPPED}
+        return first | {key: _masked(key, value) for key, value in rest.items()}
 
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.ExtraAdder()],

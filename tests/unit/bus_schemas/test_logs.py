@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from pydantic import SecretStr
 from bus_schemas import logs
 from bus_schemas.envelope import Event
 from bus_schemas.events import ClockTick
-from bus_schemas.settings import RuntimeSettings
+from bus_schemas.settings import HealthSettings, RuntimeSettings
 from bus_schemas.topology import Place, Stream
+from health.service import open_ledger
 
 SECRET = "hunter2"
 EVENT = Event(Place(Stream.REPORTS, "MAIN"), 7, "BTCUSDT", ClockTick(time=1), trace="ab" * 16)
@@ -93,6 +95,31 @@ def test_access_lines_are_for_debugging(out: io.StringIO, monkeypatch: pytest.Mo
     configure(out, log_level="DEBUG")
     logging.getLogger("uvicorn.access").info("GET /")
     assert len(lines(out)) == 1
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_uvicorn_s_copy_with_colours_is_left_out(out: io.StringIO, log_format: str) -> None:
+    configure(out, log_format=log_format)
+    more = {"color_message": "Finished server process [\x1b[36m%d\x1b[0m]"}
+    logging.getLogger("uvicorn.error").info("Finished server process [%d]", 7, extra=more)
+    assert "Finished server process [7]" in out.getvalue()
+    assert "color_message" not in out.getvalue()
+    assert "36m" not in out.getvalue()
+
+
+def test_a_start_on_a_ledger_says_nothing_of_alembic_s_ways(out: io.StringIO, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    configure(out, log_level="WARNING")
+    open_ledger(HealthSettings(database=SecretStr(url))).dispose()  # brings it to the newest schema
+    configure(out)
+    open_ledger(HealthSettings(database=SecretStr(url))).dispose()
+    assert lines(out) == []
+    logging.getLogger("alembic.runtime.migration").warning("worth a line")
+    configure(out, log_level="DEBUG")
+    open_ledger(HealthSettings(database=SecretStr(url))).dispose()
+    messages = [line["message"] for line in lines(out)]
+    assert messages[0] == "worth a line"
+    assert "Context impl SQLiteImpl." in messages
 
 
 def test_configuring_twice_writes_once_and_leaves_others(out: io.StringIO) -> None:
