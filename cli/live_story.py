@@ -93,7 +93,7 @@ def _held(position: Position) -> str:
     name, side = position.symbol, position.side.value
     if not position.quantity:
         waiting = sum((order.remaining for order in position.live(Leg.ENTRY)), Decimal(0))
-        return f"{name} waits to enter, {side} {_number(waiting)}"
+        return f"{name} waits to enter, {side} {_number(waiting)}" if waiting else f"{name} flat, orders end"
     stop = position.live_stop()
     if stop is None or stop.trigger is None:
         return f"{name} {side} {_number(position.quantity)} without a stop, which is being placed"

@@ -279,5 +279,8 @@ def test_what_is_held_in_one_sentence() -> None:
         "held: BTCUSDT short 0.5, stop at 64000.1; ETHUSDT long 0.6, stop at 2700 for a part of it; "
         "SOLUSDT waits to enter, long 0.3; XRPUSDT long 3 without a stop, which is being placed"
     )
+    done = position("BTCUSDT", "0")
+    done.orders["e"].state = OrderState.FILLED
+    assert held([done]) == "held: BTCUSDT flat, orders end"
     many = held([position(f"S{n:02}", "1", stop="1") for n in range(11)])
     assert many.endswith("S07 long 1, stop at 1 for a part of it; and 3 more")
