@@ -92,6 +92,7 @@ class Trading:
         kill_switch: the row that latched it, None while it is not latched.
         venue: orders, alerts and stops at the venue.
         clock: the latest event time of executions and orders.
+        clock_moved: health's clock, in seconds, when that time came; of what was loaded, when it was loaded.
     """
 
     def __init__(self) -> None:
@@ -108,6 +109,7 @@ class Trading:
         self.kill_switch: Columns | None = None
         self.reduce_only = False
         self.clock = 0
+        self.clock_moved = 0.0
         self.venue = VenueView()
 
     def apply(self, row: Row, now: float) -> None:
@@ -134,7 +136,7 @@ class Trading:
         ]
 
     def _position(self, columns: Columns, now: float) -> None:
-        self._at(columns)
+        self._at(columns, now)
         self.venue.position(columns)
         symbol = columns["symbol"]
         if columns["phase"] in _GONE:
@@ -147,8 +149,8 @@ class Trading:
             **{name: columns[name] for name in _POSITION_COLUMNS}, bare_since=since if bare else None
         )
 
-    def _equity(self, columns: Columns, now: float) -> None:  # noqa: ARG002
-        self._at(columns)
+    def _equity(self, columns: Columns, now: float) -> None:
+        self._at(columns, now)
         before = self.account or Account()
         marks = {p["symbol"]: Decimal(p["mark"]) for p in columns["positions"] or ()}
         account = Account(
@@ -181,7 +183,7 @@ class Trading:
     def _order(self, columns: Columns, now: float) -> None:
         self.venue.order(columns, now)
 
-    def _halt(self, columns: Columns, now: float) -> None:  # noqa: ARG002
+    def _halt(self, columns: Columns, now: float) -> None:
         kind, symbol = columns["kind"], columns["symbol"]
         if kind == "VenueAlert":
             self.venue.alert(columns)
@@ -194,14 +196,15 @@ class Trading:
         elif kind == "ReduceOnly":
             self.reduce_only = columns["reason"] == "on"
         elif kind == "TradingHalted":
-            self._at(columns)
+            self._at(columns, now)
             self.halts[symbol, columns["reason"]] = columns
         elif kind == "TradingResumed":
-            self._at(columns)
+            self._at(columns, now)
             self.halts = {key: halt for key, halt in self.halts.items() if key[0] != symbol}
 
-    def _at(self, columns: Columns) -> None:
-        self.clock = max(self.clock, columns["time"])
+    def _at(self, columns: Columns, now: float) -> None:
+        if columns["time"] > self.clock:
+            self.clock, self.clock_moved = columns["time"], now
 
 
 _GONE = frozenset({PositionPhase.CLOSED.value, PositionPhase.ABANDONED.value})

@@ -49,6 +49,8 @@ def metrics(fleet: Fleet, namespace: str, now: float) -> Json:
         "uptime_s": round(now - fleet.started, 1),
         **verdict(unready(fleet, now), warnings(fleet, now)),
         "event_time": trading.clock or None,
+        "event_age_s": round(max(0.0, now - trading.clock_moved), 1) if trading.clock else None,
+        "prices": _prices(fleet, now),
         "account": _account(trading),
         "curve": [[time, str(equity)] for time, equity in trading.curve.points()],
         "positions": [_position(p, trading, now) for _, p in sorted(trading.positions.items())],
@@ -72,6 +74,19 @@ def metrics(fleet: Fleet, namespace: str, now: float) -> Json:
             "fault": fleet.ledger.fault,
             "positions": {str(place): n for place, n in sorted(fleet.ledger.positions.items())},
         },
+    }
+
+
+def _prices(fleet: Fleet, now: float) -> Json | None:
+    """How old a venue's market data is; None where it comes from files, which have no age."""
+    told = [replica.beat.gauges for replica in fleet.live("market_data", now)]
+    told = [gauges for gauges in told if gauges.get("symbols")]
+    if not told:
+        return None
+    return {
+        "symbols": round(sum(gauges["symbols"] for gauges in told)),
+        "silent": round(sum(gauges.get("silent_symbols", 0.0) for gauges in told)),
+        "age_s": max(gauges.get("mark_age_s", 0.0) for gauges in told),
     }
 
 

@@ -178,6 +178,29 @@ def test_the_state_as_json(stand: Stand) -> None:
     assert units["risk.MAIN"]["lag"] == stand.bus.unread(Unit("risk", "MAIN"))
 
 
+def test_how_old_what_is_shown_is(stand: Stand) -> None:
+    """The data's time is the venue's or a replay's; how long it has stood still is by health's own clock."""
+    stand.tick()
+    state = stand.client.get("/api/metrics").json()
+    assert (state["event_time"], state["event_age_s"], state["prices"]) == (None, None, None)
+    w.a_day(stand.writer, 12)
+    stand.tick()
+    stand.now += 40
+    stand.writer.write(Stream.EXECUTIONS, stand.bus.topology.account, w.snapshot(12, "10156"))
+    stand.tick()
+    state = stand.client.get("/api/metrics").json()
+    assert (state["event_time"], state["event_age_s"]) == (w.START + 12 * w.BAR, 40.0), "no newer than before"
+    stand.writer.write(Stream.EXECUTIONS, stand.bus.topology.account, w.snapshot(13, "10157"))
+    stand.tick()
+    stand.beat("market_data", gauges={"symbols": 2.0, "silent_symbols": 0.0, "mark_age_s": 1.5})
+    more = {"symbols": 1.0, "silent_symbols": 1.0, "mark_age_s": 75.0}
+    stand.beat("market_data", gauges=more, slot="1")
+    stand.watcher.step(stand.bus)
+    state = stand.client.get("/api/metrics").json()
+    assert (state["event_time"], state["event_age_s"]) == (w.START + 13 * w.BAR, 0.0)
+    assert state["prices"] == {"symbols": 3, "silent": 1, "age_s": 75.0}
+
+
 def test_the_venue_as_json(stand: Stand) -> None:
     stand.writer.write(
         Stream.EXECUTIONS,

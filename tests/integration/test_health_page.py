@@ -53,6 +53,8 @@ def test_the_page_in_a_real_browser(tmp_path: Path, empty: bool) -> None:
             units = tuple(str(u) for s in READER_SPECS.values() if s.service == service
                           for u in settings.topology.units(s.name))  # fmt: skip
             gauges = {"memory_bytes": 61e6}
+            if service == "market_data":
+                gauges |= {"symbols": 3.0, "silent_symbols": 1.0, "mark_age_s": 312.0}
             more = {"units": units, "gauges": gauges, "counters": {"events": 18_432, "reloads": 1}}
             bus.post(Stream.HEARTBEATS, service, w.beat(service, time.time_ns() // 1_000_000, **more))
     running = Running(settings, lambda: MemoryBus(settings.topology, memory))
@@ -68,15 +70,24 @@ def test_the_page_in_a_real_browser(tmp_path: Path, empty: bool) -> None:
         assert "No open position" in dom
         assert "Nothing has been decided yet" in dom
         assert "The venue gave no cause for an alert" in dom
+        assert re.search(r"no data yet, up \d+ s<", dom)
+        assert "oldest price" not in _seen(dom), "nothing is known of prices"
     else:
         for shown in ("BTCUSDT", "10,166.40", "<polyline", "max positions", "no break", "reduce only"):
             assert shown in dom
         assert "position unprotected" in dom
+        assert re.search(r">data up to 2024-08-25 11:00 UTC, nothing newer for \d+ s<", dom)
+        assert "oldest price 5 min ago, no fresh data of 1 of 3 symbols" in dom
         for shown in ("entry order c-44", ">clock<", "the venue asks for patience", "Unknown orders"):
             assert shown in dom
         assert ">2.4</td>" in dom
         assert ">-2.4<" not in dom, "the side says that it is short"
         _is_stepped(dom)
+
+
+def _seen(dom: str) -> str:
+    """Without the script."""
+    return re.sub(r"<script>.*</script>", "", dom, flags=re.DOTALL)
 
 
 def _is_stepped(dom: str) -> None:
