@@ -8,6 +8,7 @@ everything is asked for by REST.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -86,6 +87,7 @@ class Hints:
                 troubled = False
             self.reconnects += 1
             self._on_reconnect()
+            gc.collect()  # ccxt's clients are cycles, with 100 kB each of a decompressor that nobody counts
             await asyncio.sleep(backoff.next())
 
     async def _listen(self, symbols: Sequence[str]) -> bool:
