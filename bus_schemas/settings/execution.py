@@ -17,7 +17,10 @@ class ExecutionSettings(Section):
     )
     look_up_attempts: int = Field(5, ge=1, description="Unanswered look-ups before a mismatch is reported.")
     not_found_grace_ms: int = Field(
-        10_000, ge=0, description="How old an order must be before the venue's 'never held it' is believed."
+        10_000,
+        ge=0,
+        description="How old an order must be before the venue's 'never held it' is believed. An entry that "
+        "it has held must be unknown to it for as long.",
     )
     stop_deadline_ms: int = Field(
         15_000, gt=0, description="Longest time without an acknowledged stop; then the position is closed."
