@@ -1,7 +1,8 @@
 """A warm spare: a process with everything imported, waiting to become a service that has died.
 
-Importing takes longer than all else in a restart, so the supervisor keeps one spare ready. It reads one
-line of JSON with the module to run, changes its title to that of `python -m <module>`, and is it.
+Importing takes longer than all else in a restart, so the supervisor keeps one spare ready. Its title says
+when it is warm. It reads one line of JSON with the module to run, changes its title to that of
+`python -m <module>`, and is it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def main() -> None:
     """Wait for orders; the end of standard input means that there will be none."""
     for module in WARM:
         importlib.import_module(module)
+    setproctitle.setproctitle(f"{sys.executable} -m cli.spare (warm)")
     line = sys.stdin.buffer.readline()
     if not line:
         return

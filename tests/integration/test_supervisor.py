@@ -95,8 +95,7 @@ def test_a_dead_service_is_replaced_by_the_warm_spare(
     spare = one._spare
     assert slot.process is not None
     assert spare is not None
-    eventually(lambda: "-m cli.spare" in title(spare.pid))
-    time.sleep(1)  # it is warm when it has imported everything
+    eventually(lambda: title(spare.pid).endswith("-m cli.spare (warm)"))
     old = slot.process
 
     began = time.monotonic()
