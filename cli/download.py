@@ -185,7 +185,7 @@ class _Show:
 
     def say(self, sentence: str) -> None:
         if self._console:
-            self._console.print(sentence, style="dim", highlight=False, markup=False)
+            self._console.print(sentence, style="dim", highlight=False, markup=False, emoji=False)
 
     def begin(self, name: str, total: int) -> TaskID | None:
         """A bar; none where no row can have come about in so short a time."""

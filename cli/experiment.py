@@ -97,7 +97,7 @@ class Experiment:
         return self._follower.catch_up().report(elapsed, digest(self.run.bus))
 
     def _say(self, sentence: str) -> None:
-        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def on_paper(settings: Settings, poll: CandlePoll) -> Settings:

@@ -158,6 +158,8 @@ def _rejected(body: OrderChanged, name: str, what: str) -> str:
         return f"{name} never reached the venue: {what}, {body.client_id}"
     if body.detail.startswith(_REFUSALS):
         reason, _, theirs = body.detail.partition(": ")
+        if reason == VenueRefusal.OTHER.value:  # the venue's words, or our own veto
+            return f"{name} not taken: {what}, {body.client_id}: {theirs}"
         return f"{name} rejected by the venue ({_words(reason)}): {what}, {body.client_id}: {theirs}"
     why = "a position is open" if _TAKEN(body.detail) else body.detail
     return f"{name} not sent ({why}): {what}"
@@ -227,8 +229,10 @@ def _average(price: Decimal) -> str:
 
 def _money(value: Decimal) -> str:
     """An amount to the hundredth; a smaller one to its first digits, so that a fee is never told as none."""
+    if not value:
+        return "0.00"
     rounded = value.quantize(Decimal("0.01")) if value.adjusted() < 20 else value
-    return f"{rounded:,.2f}" if rounded or not value else f"{value:.1g}"
+    return f"{rounded:,.2f}" if rounded else f"{Decimal(f'{value:.1g}'):f}"
 
 
 def _signed(value: Decimal) -> str:

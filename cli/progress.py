@@ -107,7 +107,9 @@ class LiveProgress:
             self._bar.update(self._task, completed=shown.tally.counts[Candle], figures=figures(shown.tally))
 
     def say(self, sentence: str) -> None:
-        self._bar.console.print(sentence, style="dim", highlight=False, markup=False, soft_wrap=True)
+        self._bar.console.print(
+            sentence, style="dim", highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
 
     def end(self) -> None:
         self._bar.stop()
@@ -144,7 +146,7 @@ class PlainProgress:
         self.say(f"{done:,}/{self._total:,} candles · {figures(shown.tally)} · ETA {left}")
 
     def say(self, sentence: str) -> None:
-        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def end(self) -> None:
         """Nothing to take away."""

@@ -21,8 +21,6 @@ PAGE = 500
 LINES = 20
 """Most lines of one look. The newest are told: they say how things stand."""
 
-_AWAY = (AlertCode.UNREACHABLE, AlertCode.RATE_LIMITED, AlertCode.DENIED)
-
 
 class StoryReader:
     """Tells what is new on the streams of risk and of the order manager.
@@ -79,7 +77,7 @@ class StoryReader:
         body = event.body
         if isinstance(body, AccountSnapshot):
             self.compared = True
-        elif isinstance(body, VenueAlert) and body.code in _AWAY:
+        elif isinstance(body, VenueAlert) and body.code is AlertCode.UNREACHABLE:
             self._away_since = time.time()
         return sentence(body)
 

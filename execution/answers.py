@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from bus_schemas.errors import DecisionError, InvalidOrder
 from bus_schemas.events import (
-    CancelOrder,
     CancelRejected,
     ExitReason,
     Fill,
@@ -101,9 +100,6 @@ def _overdue(turn: Turn, position: Position) -> bool:
 def _accepted(turn: Turn, position: Position, order: Order) -> None:
     order.look_ups = 0
     order.acked = True
-    if order.missing and order.state is OrderState.CANCELLED:
-        # Its end was concluded from the venue's not knowing it; it lives, and nobody counts on it any more.
-        turn.command(CancelOrder(time=turn.time, client_id=order.client_id, symbol=position.symbol))
     order.missing = 0
     if order.amending is not None and order.live:
         order.quantity, order.amending = order.amending, None
@@ -174,14 +170,17 @@ def _cancel_rejected(turn: Turn, position: Position, order: Order) -> None:
 
 
 def _not_found(turn: Turn, position: Position, order: Order) -> None:
-    grace = turn.settings.not_found_grace_ms
     order.missing = order.missing or turn.time
     if order.state is OrderState.CANCELLING:
         _cancel_rejected(turn, position, order)
     elif order.working:
         turn.move(position, order, OrderEvent.LOST)
         turn.look_up(position, order)
-    elif order.state is OrderState.UNKNOWN and turn.time - _doubted_since(order) >= grace:
+    elif order.state is not OrderState.UNKNOWN:
+        return
+    elif turn.time - _doubted_since(order) < turn.settings.not_found_grace_ms:
+        order.look_ups, order.asked = 0, turn.time  # an answer, if not the last: from here on we wait anew
+    else:
         held = order.acked or order.filled > ZERO
         turn.move(position, order, OrderEvent.GONE if held else OrderEvent.NEVER_HELD, "not found")
         if order.reduce_only:

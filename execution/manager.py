@@ -294,9 +294,8 @@ class OrderManager(Decider):
             return "no contract terms"
         if held is not None:
             return f"position {held.signal_id} is open"
-        stray = self._strays.get(_ONE).orders.get(entry)
-        if stray is not None and stray.asked is not None:
-            return "a stray order of this id is being cancelled at the venue"
+        if found := strays.in_the_way(self._strays.get(_ONE), body.symbol, entry):
+            return found
         return self._switches.get(_ONE).refusal(body.symbol, body.time, body.expires)
 
     def _flatten(self, body: FlattenApproved) -> list[Output]:

@@ -49,6 +49,19 @@ def meet(
     return _tell(stray, body, needed), None if needed else _cancel(settings, stray, body)
 
 
+def in_the_way(strays: Strays, symbol: str, entry: str) -> str:
+    """Why no entry of the symbol may be placed under this id; empty where it may. A stray entry of the same
+    id is that order, as long as nobody has asked for its end.
+    """
+    own = strays.orders.get(entry)
+    if own is not None and own.asked is not None:
+        return "a stray order of this id is being cancelled at the venue"
+    others = (stray for name, stray in strays.orders.items() if name != entry)
+    if any(stray.opens and stray.symbol == symbol for stray in others):
+        return "a stray entry of this symbol is at the venue"
+    return ""
+
+
 def ended(strays: Strays, client_id: str) -> None:
     """The venue does not hold the order any more; an entry may have filled before."""
     gone = strays.orders.pop(client_id, None)

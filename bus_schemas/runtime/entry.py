@@ -52,5 +52,6 @@ def _settle_memory() -> None:
     over the little that is not frozen, that would be a quarter of everything imported, and cycles such as
     the clients of broken connections, each with 100 kB of a decompressor, would wait for an hour.
     """
+    gc.collect()
     gc.freeze()
     gc.collect()

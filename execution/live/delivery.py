@@ -276,9 +276,9 @@ class Delivery:
             return self._register.accepted(held.client_id, self._venue.now(), again=True)
 
     async def _look_up(self, held: Held) -> list[Body]:
+        until = min(held.sent, self._venue.now()) + self._settings.lag_ms
         while (order := await self._asked(held)) is None:
-            known = self._register.find(held.client_id) or held
-            if self._venue.now() - known.sent > self._settings.lag_ms:
+            if self._venue.now() > until:
                 return [self._register.not_found(held.client_id, held.symbol, self._venue.now())]
             await asyncio.sleep(ASK_S / self._rate)
         found = order

@@ -37,7 +37,7 @@ from execution.live.guarded import Guarded
 from execution.live.hearing import ALL, Hearing
 from execution.live.port import VenueAccount
 from execution.live.records import Command, Pending
-from execution.live.register import alert
+from execution.live.reports import alert
 
 log = logging.getLogger("causeway.edge")
 

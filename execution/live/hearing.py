@@ -14,7 +14,7 @@ from execution.live.desk import Desk
 from execution.live.faults import VenueFault
 from execution.live.port import Venue
 from execution.live.records import Held
-from execution.live.register import alert
+from execution.live.reports import alert
 
 log = logging.getLogger("causeway.edge")
 
@@ -91,7 +91,7 @@ class Hearing:
         """
         asked = self._venue.now()
         orders, positions = await asyncio.gather(self._venue.open_orders(), self._venue.positions())
-        found = self._register.look(orders, positions, self._venue.now())
+        found = self._register.look(orders, positions, self._venue.now(), asked)
         self._desk.tell([*found.reports, *self._register.strays(self._venue.now())])
         news = bool(found.reports)
         for symbol in sorted(found.suspects & self._venue.instruments().keys()):

@@ -70,7 +70,8 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
         short: looks in a row at which the venue counted fills that it did not list.
         missing: when the venue's last word was that it knows no such order; 0 for no such word.
         ended: when its end was reported; 0 while it may still fill.
-        stray: it was found at the venue, and no command of ours is known for it.
+        stray: it was found at the venue and no command of ours is known for it, or it was found again after
+            it was told as missing: whoever decided on it may have given it up.
         warned: the unlisted status that was warned of.
     """
 
@@ -95,6 +96,12 @@ class Held(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended: Millis = 0
     stray: bool = False
     warned: str = ""
+
+    def seen(self) -> bool:
+        """The venue tells the order: whether it was missing until now. Then it may have been given up."""
+        missing, self.missing = bool(self.missing), 0
+        self.stray = self.stray or missing
+        return missing
 
     @staticmethod
     def of(order: PlaceOrder) -> Held:

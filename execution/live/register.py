@@ -23,20 +23,18 @@ from bus_schemas.events import (
     Millis,
     OrderAccepted,
     OrderCancelled,
-    OrderFilled,
     OrderKind,
     OrderNotFound,
     OrderRejected,
     PlaceOrder,
     PositionState,
-    StrayOrder,
-    VenueAlert,
     VenueRefusal,
 )
 from execution.ids import is_ours
 from execution.live.lists import Lists
 from execution.live.port import Standing, VenueFill, VenueOrder
 from execution.live.records import ZERO, Command, Held, Pending
+from execution.live.reports import alert, filled, stray
 
 KEEP_MS = 3_600_000
 """How long the end of an order is remembered."""
@@ -135,8 +133,7 @@ class Register:
                 where the order was missing until now.
         """
         held = self._orders.edit(client_id)
-        again = again or bool(held.missing)
-        held.missing = 0
+        again = held.seen() or again
         self._name(held, order)
         out: list[Body] = []
         if order.standing is Standing.REJECTED and not held.told:
@@ -163,8 +160,8 @@ class Register:
             held.short = held.short + 1 if order.filled > held.filled else 0
             if not held.short or held.short >= SHORT_LOOKS:
                 held.ended = time
-                filled = max(order.filled, held.filled)
-                out.append(OrderCancelled(time=time, client_id=client_id, symbol=held.symbol, filled=filled))
+                count = max(order.filled, held.filled)
+                out.append(OrderCancelled(time=time, client_id=client_id, symbol=held.symbol, filled=count))
         return out
 
     def learn_names(self, client_id: str, order: VenueOrder) -> None:
@@ -228,14 +225,14 @@ class Register:
         if held.told_of(fill.time, fill.fill_id):
             if client_id != again or fill.time < held.floor:
                 return []
-            return [_filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
-        held.missing = 0
+            return [filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
+        held.seen()
         held.sent = held.sent or fill.time
         held.remember(fill.time, fill.fill_id, fill.quantity)
         out = self.accepted(client_id, time)
         if held.filled >= held.quantity:
             held.ended = time
-        return [*out, _filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
+        return [*out, filled(client_id, fill, max(held.quantity - held.filled, ZERO), time)]
 
     def _strange(self, client_id: str, fill: VenueFill, time: Millis) -> list[Body]:
         """A fill of no order that we know. One with an id of our form is told all the same; one from before
@@ -244,14 +241,23 @@ class Register:
         if time - fill.time > KEEP_MS or not self.lists.first_time(fill.fill_id):
             return []
         if client_id:
-            return [_filled(client_id, fill, ZERO, time)]
+            return [filled(client_id, fill, ZERO, time)]
         detail = f"fill {fill.fill_id} of {fill.quantity} at {fill.price} is of no order of ours"
         return [alert(time, fill.symbol, AlertCode.FOREIGN_FILL, detail)]
 
     def look(
-        self, orders: Sequence[VenueOrder], positions: Sequence[PositionState], time: Millis
+        self,
+        orders: Sequence[VenueOrder],
+        positions: Sequence[PositionState],
+        time: Millis,
+        asked: Millis | None = None,
     ) -> Findings:
-        """One look at the account: open orders and positions."""
+        """One look at the account: open orders and positions.
+
+        Args:
+            asked: when the question was put, where that is not `time`: a later "I know no such order" counts
+                more than its answer.
+        """
         found = Findings(set(), [], [])
         seen: set[str] = set()
         for order in orders:
@@ -264,7 +270,8 @@ class Register:
             if order.filled > held.filled:
                 found.suspects.add(held.symbol)
             if not held.ended:
-                found.reports += self.learn(client_id, order, time)
+                if not held.missing or held.missing < (time if asked is None else asked):
+                    found.reports += self.learn(client_id, order, time)
             else:
                 found.vanished.append(client_id)  # reported as ended, and yet it rests: ask
         for held in self.live():
@@ -285,21 +292,8 @@ class Register:
         return []
 
     def strays(self, time: Millis) -> list[Body]:
-        """Orders of ours that rest at the venue without a command of ours; said at every look."""
-        return [
-            StrayOrder(
-                time=time,
-                client_id=held.client_id,
-                symbol=held.symbol,
-                side=held.side,
-                quantity=held.quantity - held.filled,
-                price=held.price,
-                trigger=held.trigger,
-                reduce_only=held.reduce_only,
-            )
-            for held in self.live()
-            if held.stray
-        ]
+        """Orders of ours that rest at the venue and that may count for nobody; said at every look."""
+        return [stray(held, time) for held in self.live() if held.stray]
 
     def symbols(self) -> set[str]:
         """Every symbol of which anything is remembered."""
@@ -345,27 +339,6 @@ class Register:
         for venue_id in (held.venue_id, held.successor):
             if venue_id:
                 self._by_venue[venue_id] = held.client_id
-
-
-def _filled(client_id: str, fill: VenueFill, remaining: Decimal, time: Millis) -> OrderFilled:
-    return OrderFilled(
-        time=time,
-        client_id=client_id,
-        symbol=fill.symbol,
-        side=fill.side,
-        fill_id=fill.fill_id,
-        price=fill.price,
-        quantity=fill.quantity,
-        remaining=remaining,
-        fee=fill.fee,
-        liquidity=fill.liquidity,
-        traded=fill.time if fill.time < time else None,
-    )
-
-
-def alert(time: Millis, symbol: str, code: AlertCode, detail: str) -> VenueAlert:
-    """A word for a person; the symbol is `*` for the account."""
-    return VenueAlert(time=time, symbol=symbol, code=code, detail=detail)
 
 
 def _missing(client_id: str) -> Held:

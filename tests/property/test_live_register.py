@@ -237,3 +237,29 @@ def test_funding_from_before_our_first_order_is_not_ours() -> None:
     assert register.lists.charged([later, fee, fee]) == [fee, later]
     assert register.lists.charged([fee, later]) == []
     assert register.funding_from(SYMBOL, NOW + 5000) == NOW + 2000
+
+
+def test_an_order_that_comes_up_after_it_was_missing_is_told_again_and_may_count_for_nobody() -> None:
+    past = Past([(5, [2], False)])
+    (order,) = past.orders
+    register = _register(past)
+    _one_pass(register, past, NOW + 100)
+    assert register.strays(NOW + 100) == []
+    register.not_found(order.client_id, SYMBOL, NOW + 200)
+    assert register.look([order], past.position, NOW + 210, asked=NOW + 190).reports == []  # from before
+    assert register.strays(NOW + 210) == []
+    found = register.look([order], past.position, NOW + 310, asked=NOW + 300)
+    assert [type(body) for body in found.reports] == [OrderAccepted]
+    assert register.look([order], past.position, NOW + 400).reports == []
+    assert [type(body) for body in register.strays(NOW + 400)] == [StrayOrder]
+
+
+def test_an_order_that_comes_up_by_a_fill_may_count_for_nobody() -> None:
+    past = Past([(5, [2, 1], False)])
+    (order,) = past.orders
+    register = _register(past)
+    register.traded(past.fills[:1], NOW + 100)
+    register.not_found(order.client_id, SYMBOL, NOW + 200)
+    assert [type(body) for body in register.traded(past.fills, NOW + 300)] == [OrderFilled]
+    assert [type(body) for body in register.strays(NOW + 400)] == [StrayOrder]
+    assert register.look([order], past.position, NOW + 400).reports == []

@@ -334,3 +334,44 @@ def test_the_kill_switch_leaves_a_stray_stop_alone() -> None:
     desk.tick(GRACE_S).control(KillSwitch(time=9, reason="x", by="y"))
     stray(desk, Leg.STOP)
     assert cancels(desk, name) == 0
+
+
+def test_an_entry_that_was_given_up_and_comes_up_is_cancelled_and_no_other_enters_beside_it() -> None:
+    desk = Desk().approve().ack("e1").tick(60).not_found("e1").tick(11).not_found("e1")
+    assert desk.position.phase.value == "abandoned"
+    name = desk.ack("e1").command_of("e1").client_id  # the venue lists it again
+    assert stray(desk, signal="s1") == name
+    desk.approve(signal="s2")
+    assert "stray entry" in desk.bodies(OrderChanged)[-1].detail
+    desk.tick(GRACE_S)
+    stray(desk, signal="s1")
+    assert cancels(desk, name) == 1
+
+
+@pytest.mark.parametrize("word", ["ack", "fill"])
+def test_the_rest_of_a_given_up_entry_is_cancelled_however_it_comes_up(word: str) -> None:
+    desk = Desk().approve().ack("e1").fill("e1", "0.5").ack("s1", "t11").tick(60).not_found("e1")
+    desk.tick(11).not_found("e1")
+    name = desk.command_of("e1").client_id
+    if word == "ack":
+        desk.ack("e1")
+    else:
+        desk.fill("e1", "0.5")
+        assert desk.position.quantity == 1
+    for _ in range(2):
+        stray(desk, signal="s1")
+        desk.tick(GRACE_S)
+    assert cancels(desk, name) == 1
+
+
+def test_a_stop_that_was_given_up_and_comes_up_stays_until_another_protects() -> None:
+    desk = Desk().open().tick(60).not_found("s1").not_found("s1")
+    assert (desk.placed[-1], desk.position.protected) == ("s2", False)
+    name = desk.ack("s1").command_of("s1").client_id
+    for _ in range(2):
+        stray(desk, Leg.STOP, signal="s1")
+        desk.tick(GRACE_S)
+    assert cancels(desk, name) == 0
+    desk.ack("s2")
+    stray(desk, Leg.STOP, signal="s1")
+    assert cancels(desk, name) == 1
