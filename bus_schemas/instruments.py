@@ -48,6 +48,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         min_notional: smallest order, in quote currency.
         contract_size: base currency per contract.
         maintenance_rate: maintenance margin as a share of notional, for the liquidation estimate.
+        max_quantity: most contracts that one order of any kind may have; None where nobody tells. What is
+            larger could be entered in pieces, but neither be protected by one stop nor closed by one order.
     """
 
     symbol: str
@@ -61,6 +63,7 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["perpetual"] = "perpetual"
     contract_size: Decimal = Decimal(1)
     maintenance_rate: Decimal = Decimal("0.005")
+    max_quantity: Decimal | None = None
 
     def __post_init__(self) -> None:
         for name in ("tick", "step", "min_quantity", "contract_size"):
@@ -75,6 +78,12 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ConfigurationError(
                 f"instrument {self.symbol}: maintenance_rate must be from 0 to below 1, "
                 f"but is {self.maintenance_rate}"
+            )
+        most = self.max_quantity
+        if most is not None and not (most.is_finite() and most >= self.min_quantity):
+            raise ConfigurationError(
+                f"instrument {self.symbol}: max_quantity must not be below min_quantity "
+                f"({self.min_quantity}), but is {most}"
             )
 
     def price(self, level: float | Decimal, rounding: Rounding = Rounding.NEAREST) -> Decimal:
@@ -114,6 +123,11 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return _EXACT.quantize(product, unit if unit.as_tuple().exponent < 0 else _ONE)  # type: ignore[operator]
         except ArithmeticError:
             raise InvalidOrder(f"{self.symbol}: {value} is beyond any market in units of {unit}") from None
+
+    @property
+    def largest(self) -> Decimal | None:
+        """`max_quantity` on the step: contracts of the largest order. None where nobody tells."""
+        return None if self.max_quantity is None else self.quantity(self.max_quantity)
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Value of the quantity at the price, in quote currency."""

@@ -2,8 +2,9 @@
 
 The size is the risk budget over the loss of one contract at the stop, where the entry pays the taker
 fee (a limit order may cross the book), and the stop pays the taker fee and slippage. It is rounded
-down to the step, then cut to what the margin of one position allows at the highest leverage. It is
-never raised to reach a minimum.
+down to the step, then cut to what the margin of one position allows at the highest leverage, and to
+the venue's largest order: a position is protected by one stop and closed by one order. It is never
+raised to reach a minimum.
 
 Leverage is the smallest whole number that keeps the margin inside the position's budget: the lower
 it is, the farther away is liquidation.
@@ -44,8 +45,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         wanted: contracts by the risk budget alone, on the step.
-        quantity: contracts after the cap of margin and leverage, on the step.
+        quantity: contracts after the caps of margin and leverage and of the largest order, on the step.
         smallest: contracts of the smallest order that the venue takes at these levels.
+        largest: contracts of the largest order of any kind that it takes, on the step; None for no bound.
         targets: take-profits; their sum is at most the quantity.
         leverage: notional over margin, a whole number.
         unit_risk: loss of one contract at the stop, after fees and slippage.
@@ -54,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Decimal
     quantity: Decimal
     smallest: Decimal
+    largest: Decimal | None
     targets: tuple[Target, ...]
     notional: Decimal
     margin: Decimal
@@ -111,7 +114,10 @@ def plan_of(
     wanted = at_most(budget, unit, instrument)
     value = levels.entry * instrument.contract_size
     margin_cap = max(ZERO, equity) * settings.position_margin_pct / HUNDRED
+    largest = instrument.largest
     quantity = min(wanted, at_most(margin_cap * settings.leverage, value, instrument))
+    if largest is not None:
+        quantity = min(quantity, largest)
     notional = quantity * value
     leverage = Decimal(1)
     if quantity:
@@ -120,6 +126,7 @@ def plan_of(
         wanted=wanted,
         quantity=quantity,
         smallest=smallest_order(instrument, min(levels.entry, levels.stop)),
+        largest=largest,
         targets=split(quantity, levels, settings.first_target_pct / HUNDRED, instrument),
         notional=notional,
         margin=(notional / leverage).quantize(_PLACES, ROUND_DOWN),

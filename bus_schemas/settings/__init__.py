@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     gates: GateSettings = GateSettings()
     health: HealthSettings = HealthSettings()
     instruments: dict[str, Any] = Field(
-        {}, description="Contract terms by symbol, over the defaults: tick, step, min_quantity, min_notional."
+        {},
+        description="Contract terms by symbol, over the defaults: tick, step, min_quantity, min_notional, "
+        "max_quantity.",
     )
 
     @field_validator("instruments")

@@ -68,7 +68,22 @@ def _instrument(symbol: str, market: Mapping[str, Any]) -> Instrument:
         min_quantity=_decimal((limits.get("amount") or {}).get("min")) or step,
         min_notional=_decimal((limits.get("cost") or {}).get("min")) or Decimal(0),
         contract_size=_decimal(market.get("contractSize")) or Decimal(1),
+        max_quantity=_most(market),
     )
+
+
+def _most(market: Mapping[str, Any]) -> Decimal | None:
+    """Contracts that an order of any kind may have: the least of what the venue tells, None for nothing.
+
+    A stop and a close go out as market orders, of which Binance takes less than of limit orders. Kraken
+    Futures bounds the position (`maxPositionSize`), which is one order from flat; ccxt leaves that in `info`.
+    Nought is no bound: venues write it where there is none.
+    """
+    limits, info = market.get("limits") or {}, market.get("info")
+    told = [(limits.get(kind) or {}).get("max") for kind in ("amount", "market")]
+    if isinstance(info, Mapping):  # a row without names at some venues
+        told.append(info.get("maxPositionSize"))
+    return min((most for most in map(_decimal, told) if most), default=None)
 
 
 def _decimal(value: object) -> Decimal | None:

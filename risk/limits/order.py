@@ -30,12 +30,21 @@ class SoundLevels(Limit):
 
 
 class MinimumSize(Limit):
-    """The risk budget must buy at least the smallest order; a size is never raised to reach it."""
+    """The risk budget must buy at least the smallest order; a size is never raised to reach it. Nor may
+    that be above the largest order, to which a larger size has been cut before."""
 
     code = Refusal.BELOW_MINIMUM
 
     def check(self, context: Context) -> Refused | None:
         plan = context.plan
+        if plan.largest is not None and plan.largest < plan.smallest:
+            return Refused(
+                detail=(
+                    f"one order may have {plan.largest} contracts at most; "
+                    f"at these levels the venue takes no less than {plan.smallest}"
+                ),
+                numbers={"maximum": figure(plan.largest), "minimum": figure(plan.smallest)},
+            )
         if plan.wanted >= plan.smallest:
             return None
         return Refused(

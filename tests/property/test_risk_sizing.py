@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
+import msgspec
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -95,3 +97,32 @@ def test_a_plan_keeps_every_promise(
     over_budget = more * plan.unit_risk > funds * limits_.risk_per_trade_pct / HUNDRED
     cap = funds * limits_.position_margin_pct / HUNDRED * limits_.leverage
     assert over_budget or terms.notional(more, levels.entry) > cap
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    signals(),
+    instruments(),
+    st.decimals("1", "1000000", places=2),
+    limits,
+    st.integers(1, 4000) | st.fractions("1", "4000"),
+)
+def test_no_plan_is_above_the_venues_largest_order(
+    signal: Signal, terms: Instrument, equity: Decimal, limits_: RiskSettings, steps_: int | Fraction
+) -> None:
+    costs = Costs(maker_fee=Decimal(0), taker_fee=Decimal("0.0005"), slippage=Decimal(0))
+    most = terms.min_quantity + terms.step * steps_.numerator / steps_.denominator
+    narrow = msgspec.structs.replace(terms, max_quantity=most)
+    try:
+        levels = levels_of(signal, terms)
+    except InvalidOrder:
+        assume(False)
+    free, plan = (plan_of(levels, equity, limits_, costs, each) for each in (terms, narrow))
+    assert plan.quantity % terms.step == 0
+    assert plan.quantity == min(free.quantity, terms.quantity(most)) <= most
+    assert (plan.wanted, plan.smallest, plan.unit_risk) == (free.wanted, free.smallest, free.unit_risk)
+    assert plan.leverage <= free.leverage
+    assert plan.margin <= equity * limits_.position_margin_pct / HUNDRED
+    assert sum(target.quantity for target in plan.targets) <= plan.quantity
+    if free.quantity <= most:
+        assert msgspec.structs.replace(plan, largest=None) == free

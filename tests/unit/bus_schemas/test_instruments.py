@@ -171,6 +171,20 @@ def test_other_terms(name: str, value: str) -> None:
         instrument(**{name: value})
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "0.09", "NaN", "Infinity"])
+def test_the_largest_order_is_not_below_the_smallest(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"max_quantity must not be below min_quantity \(0\.1\)"):
+        instrument(max_quantity=value)
+
+
+@pytest.mark.parametrize(
+    ("most", "step", "largest"), [("0.1", "0.1", "0.1"), ("120", "0.001", "120"), ("7.99", "0.5", "7.5")]
+)
+def test_the_largest_order_is_on_the_step(most: str, step: str, largest: str) -> None:
+    assert instrument(max_quantity=most, step=step).largest == Decimal(largest)
+    assert instrument(step=step).largest is None
+
+
 @pytest.mark.parametrize("symbol", sorted(DEFAULT_INSTRUMENTS))
 def test_the_defaults_agree_with_themselves(symbol: str) -> None:
     terms = DEFAULT_INSTRUMENTS[symbol]

@@ -245,6 +245,7 @@ tick = 0.00001
 step = "1"
 min_quantity = 1
 min_notional = 5
+max_quantity = "30000000"
 """
 
 
@@ -253,6 +254,7 @@ def test_instruments(tmp_path: Path) -> None:
     assert table["BTCUSDT"].min_notional == 50
     assert table["BTCUSDT"].tick == DEFAULT_INSTRUMENTS["BTCUSDT"].tick
     assert (table["DOGEUSDT"].tick, table["DOGEUSDT"].quote) == (Decimal("0.00001"), "USDT")
+    assert (table["DOGEUSDT"].max_quantity, table["BTCUSDT"].max_quantity) == (30_000_000, None)
     assert table["ETHUSDT"] == DEFAULT_INSTRUMENTS["ETHUSDT"]
     assert load().instrument_table() == DEFAULT_INSTRUMENTS
 
@@ -267,6 +269,7 @@ def test_instruments(tmp_path: Path) -> None:
         ("BTCUSDT = 3", "must be a table"),
         ("BTCUSDT = {min_notional = -1}", "min_notional"),
         ("BTCUSDT = {maintenance_rate = 1}", "maintenance_rate"),
+        ("BTCUSDT = {max_quantity = 0.0001}", "max_quantity must not be below min_quantity (0.001)"),
         ("BTCUSDT = {kind = 'spot'}", "Invalid enum value 'spot'"),
     ],
 )

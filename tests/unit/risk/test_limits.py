@@ -191,6 +191,7 @@ def total_notional(desk: Desk) -> Decision:
 
 
 POOR = {"min_notional": Decimal(100)}
+NARROW = POOR | {"max_quantity": Decimal("1.0529")}
 ROWS = [
     Row(Refusal.DUPLICATE_SIGNAL, duplicate),
     Row(Refusal.UNKNOWN_INSTRUMENT, unknown),
@@ -226,6 +227,7 @@ ROWS = [
     Row(Refusal.REWARD_TO_RISK, low_reward, figure=("limit", "1.5")),
     Row(Refusal.REWARD_TO_RISK, funding_eats_reward),
     Row(Refusal.BELOW_MINIMUM, lambda d: d.signal(), {"cash": "60", "terms": POOR}, ("minimum", "1.053")),
+    Row(Refusal.BELOW_MINIMUM, lambda d: d.signal(), {"terms": NARROW}, ("maximum", "1.052")),
     Row(
         Refusal.LEVERAGE,
         lambda d: d.signal(A, **TIGHT),

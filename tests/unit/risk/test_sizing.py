@@ -56,6 +56,34 @@ def test_size_is_the_risk_budget_over_the_stop_then_the_margin_cap(
     assert plan.margin == Decimal(margin)
 
 
+@pytest.mark.parametrize(
+    ("stop", "most", "quantity", "leverage", "margin"),
+    [
+        # the budget alone buys 10, 50, 71.428; the margin allows 125 of 500
+        (95.0, "9.9995", "9.999", 1, "999.9"),
+        (95.0, "10", "10", 1, "1000"),
+        (95.0, "11", "10", 1, "1000"),
+        (99.0, "20", "20", 1, "2000"),
+        (99.3, "71.4275", "71.427", 3, "2380.9"),
+        (99.9, "60", "60", 3, "2000"),
+        (99.9, "124.9999", "124.999", 5, "2499.98"),
+        (99.9, "126", "125", 5, "2500"),
+    ],
+)
+def test_no_size_is_above_the_venue_s_largest_order(
+    stop: float, most: str, quantity: str, leverage: int, margin: str
+) -> None:
+    terms = instrument("AAAUSDT", max_quantity=Decimal(most))
+    levels = levels_of(signal(stop=stop), terms)
+    plan = plan_of(levels, Decimal(10_000), RiskSettings(), FREE, terms)
+    assert (plan.quantity, plan.leverage, plan.margin) == (Decimal(quantity), leverage, Decimal(margin))
+    assert plan.risk == plan.quantity * levels.stop_distance
+    assert sum(target.quantity for target in plan.targets) == plan.quantity
+    free = plan_of(levels, Decimal(10_000), RiskSettings(), FREE, TERMS)
+    assert plan.wanted == free.wanted, "what the budget buys is told apart from what the venue takes"
+    assert (free.largest, plan.largest) == (None, terms.largest)
+
+
 def test_contract_size_counts_in_risk_and_notional() -> None:
     terms = instrument("AAAUSDT", contract_size=Decimal("0.1"))
     plan = plan_of(levels_of(signal(), terms), Decimal(10_000), RiskSettings(), FREE, terms)
