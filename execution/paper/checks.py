@@ -68,6 +68,8 @@ def _size(
         return VenueRefusal.BAD_STEP, f"{quantity} is not on the step of {instrument.step}"
     if quantity < instrument.min_quantity and not (reduce_only and quantity >= desk.book.quantity):
         return VenueRefusal.BELOW_MINIMUM, f"{quantity} is below {instrument.min_quantity}"
+    if instrument.max_quantity is not None and quantity > instrument.max_quantity:
+        return VenueRefusal.OTHER, f"{quantity} is above {instrument.max_quantity}"
     if not reduce_only and not instrument.tradable(quantity, price):
         return VenueRefusal.BELOW_MINIMUM, f"notional is below {instrument.min_notional}"
     return None

@@ -218,7 +218,8 @@ def premium_view(quote: Quote, listing: Listing) -> View:
 def symbol_view(listing: Listing) -> View:
     """The terms of a contract."""
     instrument = listing.instrument
-    lot = {"minQty": text(instrument.min_quantity), "maxQty": "10000", "stepSize": text(instrument.step)}
+    lot = {"minQty": text(instrument.min_quantity), "stepSize": text(instrument.step)}
+    most = instrument.max_quantity or ZERO
     return {
         "symbol": listing.name,
         "pair": listing.name,
@@ -248,8 +249,8 @@ def symbol_view(listing: Listing) -> View:
                 "maxPrice": "4529764",
                 "tickSize": format(instrument.tick, "f"),
             },
-            {"filterType": "LOT_SIZE", **lot},
-            {"filterType": "MARKET_LOT_SIZE", **lot},
+            {"filterType": "LOT_SIZE", **lot, "maxQty": text(listing.largest_limit or most)},
+            {"filterType": "MARKET_LOT_SIZE", **lot, "maxQty": text(most)},
             {"filterType": "MAX_NUM_ORDERS", "limit": 200},
             {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": 200},
             {"filterType": "MIN_NOTIONAL", "notional": text(instrument.min_notional)},

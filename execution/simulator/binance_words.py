@@ -40,6 +40,8 @@ def reply(body: object, status: int = 200) -> web.Response:
 
 _CODES: Mapping[Code, tuple[int, str]] = {
     Code.BELOW_MINIMUM: (-4004, "Quantity less than min quantity."),
+    Code.ABOVE_MAXIMUM: (-4005, "Quantity greater than max quantity."),
+    Code.POSITION_LIMIT: (-2027, "Exceeded the maximum allowable position at current leverage."),
     Code.BAD_QUANTITY: (-4003, "Quantity less than or equal to zero."),
     Code.BAD_TICK: (-4014, "Price not increased by tick size."),
     Code.BAD_STEP: (-4023, "Qty not increased by step size."),

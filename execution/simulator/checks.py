@@ -18,19 +18,21 @@ from execution.simulator.orders import (
     SimStatus,
     TriggerBy,
 )
-from execution.simulator.rules import Rules
+from execution.simulator.rules import Listing, Rules
 from execution.simulator.store import OrderStore
 
 
-def check_form(rules: Rules, instrument: Instrument, request: OrderRequest) -> None:
-    """What can be said without the account: client id, tick, step, least quantity.
+def check_form(rules: Rules, listing: Listing, request: OrderRequest) -> None:
+    """What can be said without the account: client id, tick, step, least and largest quantity.
 
     Raises:
         SimRefusal: the first fault.
     """
+    instrument = listing.instrument
     if request.client_id and re.fullmatch(rules.client_id, request.client_id) is None:
         raise SimRefusal(Code.BAD_CLIENT_ID, f"client order id must match {rules.client_id}")
     check_quantity(instrument, request.quantity)
+    check_largest(rules, listing, request.kind, request.quantity)
     if request.kind is OrderKind.LIMIT:
         check_price(instrument, request.price)
     elif request.kind is OrderKind.STOP:
@@ -49,6 +51,21 @@ def check_quantity(instrument: Instrument, quantity: Decimal) -> None:
         raise SimRefusal(Code.BAD_STEP, f"{quantity} is not on the step of {instrument.step}")
     if quantity < instrument.min_quantity:
         raise SimRefusal(Code.BELOW_MINIMUM, f"{quantity} is below {instrument.min_quantity}")
+
+
+def check_largest(rules: Rules, listing: Listing, kind: OrderKind, quantity: Decimal) -> None:
+    """A limit order may have more than an order at the market; a stop becomes one of those.
+
+    Raises:
+        SimRefusal: it is too large.
+    """
+    if rules.bounds_position:
+        return
+    most = listing.instrument.max_quantity
+    if kind is OrderKind.LIMIT and listing.largest_limit is not None:
+        most = listing.largest_limit
+    if most is not None and quantity > most:
+        raise SimRefusal(Code.ABOVE_MAXIMUM, f"{quantity} is above {most}")
 
 
 def check_price(instrument: Instrument, price: Decimal | None) -> None:
@@ -129,9 +146,28 @@ def check_means(
         raise SimRefusal(Code.MARGIN, f"needs {needed} of margin, there are {available}")
 
 
+def check_position(
+    rules: Rules, instrument: Instrument, order: OrderRequest | SimOrder, held: Decimal
+) -> None:
+    """With all of the order in it, the position may not become larger than the venue lets it.
+
+    Args:
+        held: signed contracts before it.
+
+    Raises:
+        SimRefusal: POSITION_LIMIT.
+    """
+    most = instrument.max_quantity
+    if not rules.bounds_position or most is None or order.reduce_only:
+        return
+    after = abs(held + order.quantity * order.side.sign)
+    if after > max(most, abs(held)):
+        raise SimRefusal(Code.POSITION_LIMIT, f"a position of {after} is above {most}")
+
+
 def check_change(
     rules: Rules,
-    instrument: Instrument,
+    listing: Listing,
     order: SimOrder,
     quote: Quote,
     change: tuple[Decimal | None, Decimal | None, Decimal | None],
@@ -142,8 +178,10 @@ def check_change(
         SimRefusal: the first fault.
     """
     quantity, price, trigger = change
+    instrument = listing.instrument
     if quantity is not None:
         check_quantity(instrument, quantity)
+        check_largest(rules, listing, order.kind, quantity)
     if price is not None:
         if order.kind is not OrderKind.LIMIT:
             raise SimRefusal(Code.NOT_AMENDABLE, "only a limit order has a limit price")

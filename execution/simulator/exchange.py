@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from bus_schemas.events import Millis, OrderKind
 from execution.books import money
-from execution.simulator.checks import check_change, check_form, check_means, check_prices, check_room
+from execution.simulator.checks import (
+    check_change,
+    check_form,
+    check_means,
+    check_position,
+    check_prices,
+    check_room,
+)
 from execution.simulator.matching import Matcher
 from execution.simulator.orders import (
     TREATMENT,
@@ -61,15 +68,16 @@ class Exchange(ExchangeView):
             SimRefusal: nothing happened.
         """
         treatment, now = TREATMENT.get(), self.clock()
-        instrument = self.listing(request.symbol).instrument
+        listing = self.listing(request.symbol)
         if treatment.refuse is not None:
             raise SimRefusal(treatment.refuse, "by a fault")
-        check_form(self.rules, instrument, request)
+        check_form(self.rules, listing, request)
         conditional = self.rules.conditional_apart and request.kind is OrderKind.STOP
         store = self.store(conditional)
         check_room(self.rules, store, request)
         quote = self.quote_of(request.symbol)
-        check_prices(self.rules, instrument, request, quote)
+        check_prices(self.rules, listing.instrument, request, quote)
+        check_position(self.rules, listing.instrument, request, self.books.holding(request.symbol).signed)
         check_means(self.books, request, quote, conditional, self.account().available)
         order = SimOrder(
             order_id=(self._conditional_ids if conditional else self.ids).next(),
@@ -121,11 +129,12 @@ class Exchange(ExchangeView):
         """
         order = self._living(order_id, conditional)
         quote = self.quote_of(order.symbol)
-        check_change(
-            self.rules, self.listings[order.symbol].instrument, order, quote, (quantity, price, trigger)
-        )
+        listing = self.listings[order.symbol]
+        check_change(self.rules, listing, order, quote, (quantity, price, trigger))
         changed = copied(order)
         changed.quantity, changed.price = quantity or order.quantity, price or order.price
+        held = self.books.holding(order.symbol).signed - order.filled * order.side.sign
+        check_position(self.rules, listing.instrument, changed, held)
         more = self.books.order_margin(changed) - self.books.order_margin(order)
         if more > self.account().available:
             raise SimRefusal(Code.MARGIN, "not enough margin for the change")

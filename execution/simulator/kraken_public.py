@@ -142,7 +142,7 @@ class PublicDesk:
             "contractValueTradePrecision": -int(terms.step.normalize().as_tuple().exponent),
             "tradeable": True,
             "impactMidSize": Decimal(1),
-            "maxPositionSize": Decimal(1_000_000),
+            "maxPositionSize": terms.max_quantity,
             "openingDate": "2022-01-01T00:00:00.000Z",
             "marginLevels": [level],
             "retailMarginLevels": [level],

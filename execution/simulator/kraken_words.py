@@ -25,6 +25,8 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 _STATUS: Mapping[Code, str] = {
     Code.BELOW_MINIMUM: "invalidSize",
     Code.BELOW_NOTIONAL: "invalidSize",
+    Code.ABOVE_MAXIMUM: "invalidSize",
+    Code.POSITION_LIMIT: "maxPositionViolation",
     Code.BAD_QUANTITY: "invalidSize",
     Code.BAD_STEP: "invalidSize",
     Code.BAD_TICK: "invalidPrice",

@@ -45,6 +45,8 @@ class Code(StrEnum):
 
     BELOW_MINIMUM = "below_minimum"
     BELOW_NOTIONAL = "below_notional"
+    ABOVE_MAXIMUM = "above_maximum"
+    POSITION_LIMIT = "position_limit"
     BAD_QUANTITY = "bad_quantity"
     BAD_TICK = "bad_tick"
     BAD_STEP = "bad_step"

@@ -33,6 +33,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         leverage: initial margin is notional divided by it; what a symbol begins with.
         max_leverage: most that a symbol can be set to.
         max_open: open orders of a symbol.
+        bounds_position: an instrument's `max_quantity` is of the position, reduce-only orders have no bound;
+            else it is of one order.
         pieces: in how many fills a limit order comes.
         uuids: order ids are UUIDs; else numbers.
     """
@@ -49,6 +51,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     leverage: int = 20
     max_leverage: int = 50
     max_open: int = 200
+    bounds_position: bool = False
     pieces: int = 1
     uuids: bool = False
 
@@ -64,6 +67,7 @@ KRAKEN_FUTURES = Rules(
     price_band=Decimal("0.2"),
     leverage=10,
     max_leverage=50,
+    bounds_position=True,
     uuids=True,
 )
 
@@ -88,11 +92,13 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         instrument: its terms; `symbol` is canonical.
         name: the venue's own, such as `PF_XBTUSD`.
         source: whose prices it takes: the symbol of the candle files, such as `BTCUSDT`.
+        largest_limit: most contracts of one limit order, where those of a market order are fewer.
     """
 
     instrument: Instrument
     name: str
     source: str
+    largest_limit: Decimal | None = None
 
     @property
     def symbol(self) -> str:
@@ -100,33 +106,44 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         return self.instrument.symbol
 
 
-_KRAKEN = {"BTC": ("1", "0.0001"), "ETH": ("0.1", "0.001"), "SOL": ("0.01", "0.01")}
-_BINANCE = {"BTC": ("0.10", "0.001", "100"), "ETH": ("0.01", "0.001", "20"), "SOL": ("0.01", "0.01", "5")}
+_KRAKEN = {
+    "BTC": ("1", "0.0001", "1000"),
+    "ETH": ("0.1", "0.001", "16000"),
+    "SOL": ("0.01", "0.01", "250000"),
+}
+"""Tick, step, largest position."""
+_BINANCE = {
+    "BTC": ("0.10", "0.001", "100", "120", "1000"),
+    "ETH": ("0.01", "0.001", "20", "2000", "10000"),
+    "SOL": ("0.01", "0.01", "5", "5000", "1000000"),
+}
+"""Tick, step, least notional, largest market order and largest limit order."""
 
-_TICK, _STEP = "0.000001", "0.001"
-"""Of every other base: fine enough for any price that the market takes."""
+_TICK, _STEP, _MOST = "0.000001", "0.001", "1000000000000"
+"""Of every other base: fine enough for any price that the market takes, and enough."""
 
 
 def kraken_listings(sources: Sequence[str]) -> tuple[Listing, ...]:
-    """Linear perpetuals `PF_…USD` (settled in USD), one for each source; tick and step by base."""
+    """Linear perpetuals `PF_…USD` (settled in USD), one for each source; terms by base."""
     found = []
     for source in sources:
         base = base_of(source)
-        tick, step = _KRAKEN.get(base, (_TICK, _STEP))
-        instrument = _instrument(base, "USD", tick, step, "0")
+        tick, step, most = _KRAKEN.get(base, (_TICK, _STEP, _MOST))
+        instrument = _instrument(base, "USD", tick, step, "0", most)
         name = f"PF_{'XBT' if base == 'BTC' else base}USD"
         found.append(Listing(instrument=instrument, name=name, source=source))
     return tuple(found)
 
 
 def binance_listings(sources: Sequence[str]) -> tuple[Listing, ...]:
-    """USDT perpetuals, one for each source; tick, step and least notional by base."""
+    """USDT perpetuals, one for each source; terms by base."""
     found = []
     for source in sources:
         base = base_of(source)
-        tick, step, notional = _BINANCE.get(base, (_TICK, _STEP, "5"))
-        instrument = _instrument(base, "USDT", tick, step, notional)
-        found.append(Listing(instrument=instrument, name=f"{base}USDT", source=source))
+        tick, step, notional, most, limit = _BINANCE.get(base, (_TICK, _STEP, "5", _MOST, _MOST))
+        instrument = _instrument(base, "USDT", tick, step, notional, most)
+        name = f"{base}USDT"
+        found.append(Listing(instrument=instrument, name=name, source=source, largest_limit=Decimal(limit)))
     return tuple(found)
 
 
@@ -138,7 +155,7 @@ def base_of(source: str) -> str:
     return source
 
 
-def _instrument(base: str, quote: str, tick: str, step: str, notional: str) -> Instrument:
+def _instrument(base: str, quote: str, tick: str, step: str, notional: str, most: str) -> Instrument:
     return Instrument(
         symbol=f"{base}{quote}",
         base=base,
@@ -148,4 +165,5 @@ def _instrument(base: str, quote: str, tick: str, step: str, notional: str) -> I
         step=Decimal(step),
         min_quantity=Decimal(step),
         min_notional=Decimal(notional),
+        max_quantity=Decimal(most),
     )

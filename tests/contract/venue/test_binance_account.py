@@ -69,6 +69,7 @@ def test_the_key_may_trade_and_not_withdraw(stage: Stage) -> None:
 def test_instruments_carry_the_venues_terms(stage: Stage) -> None:
     btc = stage.adapter.instruments()[BTC]
     assert (btc.tick, btc.step, btc.min_notional, btc.settle) == (D("0.1"), D("0.001"), D(100), "USDT")
+    assert btc.max_quantity == 120, "of market orders, which stops and closes are; limit orders may have 1000"
 
 
 def test_hedge_mode_is_refused_in_words(stage: Stage) -> None:

@@ -134,6 +134,7 @@ REFUSALS: dict[str, tuple[dict[str, Any], int]] = {
     "no quantity": ({"quantity": 0.0}, -4003),
     "too small": ({"quantity": 0.001}, -4164),
     "too large": ({"quantity": 100.0}, -2019),
+    "larger than any limit order": ({"quantity": 1000.001}, -4005),
     "beyond the price band": ({"price": 70_000.0}, -4016),
     "nothing to reduce": ({"side": "SELL", "price": 61_000.0, "reduce_only": "true"}, -2022),
     "unknown symbol": ({"symbol": "NOPEUSDT"}, -1121),
@@ -152,6 +153,15 @@ def test_orders_are_refused_in_the_venues_words(sdk: Any, case: str) -> None:
         sdk.new_order(**LIMIT | change)
     assert refused.value.status_code == code
     assert sdk.current_all_open_orders().data() == []
+
+
+@pytest.mark.parametrize("quantity", [120.001, 1000.0])
+def test_stops_and_market_orders_have_a_largest_quantity_of_their_own(sdk: Any, quantity: float) -> None:
+    whole = {"quantity": quantity}
+    for place in (lambda: sdk.new_order(**MARKET | whole), lambda: sdk.new_algo_order(**STOP | whole)):
+        with pytest.raises(BadRequestError, match=r"Quantity greater than max quantity\.") as refused:
+            place()
+        assert refused.value.status_code == -4005
 
 
 def test_client_id_is_unique_among_open_orders_only(sdk: Any) -> None:

@@ -32,6 +32,7 @@ from tests.contract.venue.kraken_stage import (
 def test_instruments_are_canonical(stage: Stage) -> None:
     terms = stage.adapter.instruments()[SYMBOL]
     assert (terms.tick, terms.step, terms.settle) == (D(1), D("0.0001"), "USD")
+    assert terms.max_quantity == 1000, "the largest position"
 
 
 def test_rights(stage: Stage) -> None:

@@ -145,6 +145,7 @@ def test_sdk_dead_mans_switch(trade: Trade, user: User) -> None:
         ({"limitPrice": 50_000.5}, "invalidPrice"),
         ({"size": 0.00015}, "invalidSize"),
         ({"size": 0.00001}, "invalidSize"),
+        ({"size": 1000.0001}, "maxPositionViolation"),
         ({"side": "sell", "limitPrice": 70_000, "reduceOnly": True}, "wouldNotReducePosition"),
         ({"limitPrice": 80_000}, "outsidePriceCollar"),
         ({"orderType": "post", "limitPrice": 60_100}, "postWouldExecute"),

@@ -211,6 +211,15 @@ def test_minimum_quantity_does_not_bind_an_order_that_closes_all() -> None:
     assert [f.split()[0] for f in world.fills()] == ["e", "y", "z"]
 
 
+def test_no_order_is_larger_than_the_largest() -> None:
+    world = Alone(instruments={SYMBOL: instrument(max_quantity="2")}).bars("100 100 100 100")
+    world.place("a", "long limit 2.1 90")
+    refused = world.last(OrderRejected)
+    assert (refused.reason.value, refused.detail) == ("other", "2.1 is above 2")
+    world.place("e", "long market 2").bars("100 100 100 100")
+    assert [f.split()[0] for f in world.fills()] == ["e"]
+
+
 def test_reduce_only_is_cut_down_to_the_position() -> None:
     world = Alone().bars("100 100 100 100").place("e", "short market 2").bars("100 100 100 100")
     world.place("x", "long limit 5 90", reduce=True).bars("95 95 89 90")

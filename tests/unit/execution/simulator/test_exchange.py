@@ -35,6 +35,12 @@ REFUSALS: list[tuple[Code, Make, OrderKind, str, dict[str, Any]]] = [
     (Code.BELOW_MINIMUM, binance, LIMIT, "0.001", {"price": 59_000, "symbol": "ETHUSDT"}),
     (Code.BELOW_NOTIONAL, binance, LIMIT, "0.001", {"price": 59_000}),
     (Code.BELOW_NOTIONAL, binance, MARKET, "0.001", {}),
+    (Code.ABOVE_MAXIMUM, binance, LIMIT, "1000.001", {"price": 59_000}),
+    (Code.ABOVE_MAXIMUM, binance, MARKET, "120.001", {}),
+    (Code.ABOVE_MAXIMUM, binance, STOP, "120.001", {"trigger": 59_000, "reduce_only": True}),
+    (Code.POSITION_LIMIT, kraken, LIMIT, "1000.0001", {"price": 59_000}),
+    (Code.POSITION_LIMIT, kraken, MARKET, "1000.0001", {}),
+    (Code.POSITION_LIMIT, kraken, STOP, "1000.0001", {"trigger": 61_000}),
     (Code.BAD_TICK, binance, LIMIT, "0.01", {"price": "59000.05"}),
     (Code.BAD_TICK, kraken, LIMIT, "0.01", {"price": "59000.5"}),
     (Code.BAD_TICK, kraken, STOP, "0.01", {"trigger": "59000.5"}),
@@ -69,6 +75,41 @@ def test_a_refusal_leaves_nothing_behind(
         terms = msgspec.structs.replace(listing.instrument, min_quantity=D("0.01"))
         bench.exchange.listings["ETHUSDT"] = msgspec.structs.replace(listing, instrument=terms)
     bench.refused(code, bench.request(BUY, kind, quantity, **more))
+
+
+def test_binance_takes_an_entry_that_no_stop_protects_and_no_order_closes() -> None:
+    bench = binance(cash=10_000_000)
+    bench.limit(BUY, "150", 59_000)
+    bench.price(58_990)
+    assert bench.position == 150
+    bench.refused(Code.ABOVE_MAXIMUM, bench.request(SELL, STOP, "150", trigger=58_000, reduce_only=True))
+    bench.refused(Code.ABOVE_MAXIMUM, bench.request(SELL, MARKET, "150", reduce_only=True))
+    for quantity in ("120", "30"):
+        bench.market(SELL, quantity, reduce_only=True)
+    assert bench.position == 0
+
+
+def test_binance_amends_no_order_beyond_its_largest() -> None:
+    bench = binance(cash=10_000_000)
+    order = bench.limit(BUY, "1", 59_000)
+    with pytest.raises(SimRefusal) as caught:
+        bench.exchange.amend(order.order_id, quantity=D("1000.001"))
+    assert (caught.value.code, bench.now(order).quantity) == (Code.ABOVE_MAXIMUM, 1)
+
+
+def test_kraken_bounds_the_position_and_nothing_that_reduces_it() -> None:
+    bench = kraken(cash=20_000_000)
+    bench.market(BUY, "600")
+    bench.refused(Code.POSITION_LIMIT, bench.request(BUY, LIMIT, "400.0001", price=59_000))
+    rest = bench.limit(BUY, "400", 59_000)
+    with pytest.raises(SimRefusal) as caught:
+        bench.exchange.amend(rest.order_id, quantity=D("400.0001"))
+    assert (caught.value.code, bench.now(rest).quantity) == (Code.POSITION_LIMIT, 400)
+    bench.price(58_990)
+    assert bench.position == 1000
+    bench.stop(SELL, "1000", 58_000)
+    bench.market(SELL, "1000", reduce_only=True)
+    assert bench.position == 0
 
 
 def test_binance_takes_an_id_again_once_its_order_is_gone() -> None:
