@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import TypeVar
 
-from bus_schemas.events import Millis, PlaceOrder, PositionState
+from bus_schemas.events import Millis, PlaceOrder, PositionState, VenueRefusal
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import VenueSettings
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear
@@ -23,6 +23,7 @@ from execution.live.port import (
     VenueFill,
     VenueOrder,
 )
+from execution.live.terms import too_large
 
 T = TypeVar("T")
 
@@ -38,6 +39,7 @@ LIMITED_S = 1.0
 
 class Guarded(Venue):
     """Passes every call on to `inner`, when there is weight left for it and its group's breaker is closed.
+    Entries that could not be protected are refused before they are sent.
 
     Args:
         inner: the adapter.
@@ -86,6 +88,8 @@ class Guarded(Venue):
         return await self._ask("rights", QUERIES, self._inner.rights)
 
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
+        if why := too_large(order, self._inner.instruments()):
+            raise Refused(VenueRefusal.OTHER, why)
         group = PROTECTION if order.reduce_only else ENTRIES
         return await self._act(group, lambda: self._inner.place(order, valid_ms))
 

@@ -13,12 +13,14 @@ import os
 import threading
 import time
 from asyncio import FIRST_COMPLETED
+from collections.abc import Mapping
 
 from bus_schemas.bus.port import Bus, Lease, Owner
 from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.bus.redis_link import Link
 from bus_schemas.decider import Decider
 from bus_schemas.errors import Fenced, Reload
+from bus_schemas.instruments import Instrument
 from bus_schemas.runtime.ownership import Ownership
 from bus_schemas.runtime.pulse import Vitals
 from bus_schemas.runtime.work import DeciderWork
@@ -29,7 +31,7 @@ from execution.live.desk import Desk
 from execution.live.edge import Edge
 from execution.live.faults import NotSent, Unclear
 from execution.live.guarded import Guarded
-from execution.live.terms import check_terms
+from execution.live.terms import check_steps, oversized
 from execution.live.venues import make_venue
 from execution.manager import OrderManager
 
@@ -153,10 +155,16 @@ class EdgeThread:
         venue = Guarded(make_venue(settings, symbols), settings)
         try:
             await self._open(venue)
-            check_terms(self._settings.instrument_table(), venue.instruments(), symbols)
+            self._compare_terms(venue.instruments())
             await self._serve(venue)
         finally:
             await venue.close()
+
+    def _compare_terms(self, theirs: Mapping[str, Instrument]) -> None:
+        ours, symbols = self._settings.instrument_table(), self._settings.market_data.symbols
+        check_steps(ours, theirs, symbols)
+        for told in oversized(ours, theirs, symbols):
+            log.warning("entries above the venue's largest order are refused here", extra={"reason": told})
 
     async def _open(self, venue: Guarded) -> None:
         """Open the venue, for as long as it takes.

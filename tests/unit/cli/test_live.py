@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from msgspec.structs import replace
 
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.errors import ConfigurationError
@@ -195,6 +196,16 @@ def test_the_venue_says_what_its_contracts_are() -> None:
     terms["tick"] = "0.3"
     with pytest.raises(ConfigurationError, match=r"BTCUSD: tick is 0.3, the venue's is 0.5"):
         with_terms(load(None, own), theirs)
+    terms["tick"] = "1"
+    bounded = {symbol: replace(each, max_quantity=Decimal(120)) for symbol, each in theirs.items()}
+    found = with_terms(load(None, own), bounded).instrument_table()
+    assert {each.max_quantity for symbol, each in found.items() if symbol in bounded} == {120}
+    terms["max_quantity"] = "50"
+    assert with_terms(load(None, own), bounded).instrument_table()["BTCUSD"].max_quantity == 50
+    terms["max_quantity"] = "120.1"
+    with pytest.raises(ConfigurationError, match=r"BTCUSD: max_quantity is 120\.1, above the venue's 120"):
+        with_terms(load(None, own), bounded)
+    assert with_terms(load(None, own), theirs).instrument_table()["BTCUSD"].max_quantity == Decimal("120.1")
     with pytest.raises(ConfigurationError, match="BTCUSD: the venue lists no such linear perpetual"):
         with_terms(load(None, OPTIONS), {})
 
