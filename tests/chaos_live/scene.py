@@ -167,7 +167,7 @@ class Scene:
     def _settings(self) -> Settings:
         protocol = self.sim.protocols[self.exchange.rules.name]
         terms = self.listing.instrument
-        names = ("base", "quote", "settle", "tick", "step", "min_quantity", "min_notional")
+        names = ("base", "quote", "settle", "tick", "step", "min_quantity", "min_notional", "max_quantity")
         return Settings.model_validate(
             {
                 "venue": {
