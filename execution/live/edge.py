@@ -94,7 +94,7 @@ class Edge:
         self._loaded_at: Millis = 0
         self._doubt_until = 0.0
         self._off_clock = asyncio.Event()
-        self._account: VenueAccount | None = None
+        self._said: tuple[VenueAccount, tuple[PositionState, ...]] | None = None
         self._reported = 0.0
 
     async def run(self) -> None:
@@ -215,9 +215,10 @@ class Edge:
     async def _report(self, positions: Sequence[PositionState]) -> None:
         account = await self._venue.account()
         idle = not positions and not self._desk.register.live()
-        if idle and account == self._account and _moment() - self._reported < IDLE_REPORT_S:
+        said = (account, tuple(positions))
+        if idle and said == self._said and _moment() - self._reported < IDLE_REPORT_S:
             return
-        self._account, self._reported = account, _moment()
+        self._said, self._reported = said, _moment()
         report = AccountReport(
             time=self._venue.now(), cash=account.cash, equity=account.equity, positions=tuple(positions)
         )

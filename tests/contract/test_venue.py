@@ -137,7 +137,7 @@ def test_the_account_is_told_with_its_position(world: VenueWorld) -> None:
     [
         ({"price": "59000.55"}, VenueRefusal.BAD_TICK),
         ({"price": "59000", "quantity": "0.0105555"}, VenueRefusal.BAD_STEP),
-        ({"price": "59000", "quantity": "9000"}, VenueRefusal.MARGIN),
+        ({"price": "59000", "quantity": "100"}, VenueRefusal.MARGIN),
     ],
     ids=["tick", "step", "margin"],
 )
