@@ -79,12 +79,17 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"instrument {self.symbol}: maintenance_rate must be from 0 to below 1, "
                 f"but is {self.maintenance_rate}"
             )
-        most = self.max_quantity
-        if most is not None and not (most.is_finite() and most >= self.min_quantity):
+        if self.max_quantity is not None and not self._countable(self.max_quantity):
             raise ConfigurationError(
-                f"instrument {self.symbol}: max_quantity must not be below min_quantity "
-                f"({self.min_quantity}), but is {most}"
+                f"instrument {self.symbol}: max_quantity must be a number of contracts above zero, not "
+                f"{self.max_quantity}; leave it out where the venue tells none"
             )
+
+    def _countable(self, amount: Decimal) -> bool:
+        try:
+            return amount.is_finite() and amount > 0 and self.quantity(amount) >= 0
+        except InvalidOrder:
+            return False
 
     def price(self, level: float | Decimal, rounding: Rounding = Rounding.NEAREST) -> Decimal:
         """The level as a Decimal on the tick. A float stands for its shortest decimal form.

@@ -11,6 +11,8 @@ import msgspec
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.instruments import Instrument
 
+_KRAKEN_LINEAR = "PF_"
+
 
 class Market(msgspec.Struct, frozen=True):
     """One linear perpetual.
@@ -81,9 +83,18 @@ def _most(market: Mapping[str, Any]) -> Decimal | None:
     """
     limits, info = market.get("limits") or {}, market.get("info")
     told = [(limits.get(kind) or {}).get("max") for kind in ("amount", "market")]
-    if isinstance(info, Mapping):  # a row without names at some venues
+    if str(market["id"]).startswith(_KRAKEN_LINEAR) and isinstance(info, Mapping):
         told.append(info.get("maxPositionSize"))
-    return min((most for most in map(_decimal, told) if most), default=None)
+    return min((most for most in map(_bound, told) if most is not None), default=None)
+
+
+def _bound(value: object) -> Decimal | None:
+    """A maximum; None for what is none. A market is not given up for it."""
+    try:
+        most = _decimal(value)
+    except ArithmeticError:
+        return None
+    return most if most is not None and most.is_finite() and most > 0 else None
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -55,6 +55,8 @@ IDLE_TICKS = 5
 """How many ticks one stands for while nothing is open or under way."""
 IDLE_REPORT_S = 60.0
 """Time between two reports of an account in which nothing is open and nothing changes."""
+SETTLED_S = 60.0
+"""So long an account stays as it is before that is said more seldom: who compares it looks several times."""
 
 
 class Edge:
@@ -95,7 +97,7 @@ class Edge:
         self._doubt_until = 0.0
         self._off_clock = asyncio.Event()
         self._said: tuple[VenueAccount, tuple[PositionState, ...]] | None = None
-        self._reported = 0.0
+        self._reported = self._changed = 0.0
 
     async def run(self) -> None:
         """Work until cancelled, or until the lease or the connection is gone.
@@ -214,11 +216,13 @@ class Edge:
 
     async def _report(self, positions: Sequence[PositionState]) -> None:
         account = await self._venue.account()
-        idle = not positions and not self._desk.register.live()
-        said = (account, tuple(positions))
-        if idle and said == self._said and _moment() - self._reported < IDLE_REPORT_S:
+        said, now = (account, tuple(positions)), _moment()
+        if said != self._said:
+            self._said, self._changed = said, now
+        idle = not positions and not self._desk.register.live() and now - self._changed > SETTLED_S
+        if idle and now - self._reported < IDLE_REPORT_S:
             return
-        self._said, self._reported = said, _moment()
+        self._reported = now
         report = AccountReport(
             time=self._venue.now(), cash=account.cash, equity=account.equity, positions=tuple(positions)
         )

@@ -64,7 +64,8 @@ def too_large(order: PlaceOrder, theirs: Terms) -> str:
     if order.quantity <= terms.max_quantity:
         return ""
     return (
-        f"{order.quantity} contracts; the venue takes {terms.max_quantity} at most in one order of any kind"
+        f"{order.quantity} contracts are more than one stop or close at this venue may have: "
+        f"{terms.max_quantity}"
     )
 
 

@@ -133,8 +133,9 @@ class Exchange(ExchangeView):
         check_change(self.rules, listing, order, quote, (quantity, price, trigger))
         changed = copied(order)
         changed.quantity, changed.price = quantity or order.quantity, price or order.price
-        held = self.books.holding(order.symbol).signed - order.filled * order.side.sign
-        check_position(self.rules, listing.instrument, changed, held)
+        if changed.quantity > order.quantity:
+            held = self.books.holding(order.symbol).signed - order.filled * order.side.sign
+            check_position(self.rules, listing.instrument, changed, held)
         more = self.books.order_margin(changed) - self.books.order_margin(order)
         if more > self.account().available:
             raise SimRefusal(Code.MARGIN, "not enough margin for the change")

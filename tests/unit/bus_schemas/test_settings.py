@@ -269,7 +269,7 @@ def test_instruments(tmp_path: Path) -> None:
         ("BTCUSDT = 3", "must be a table"),
         ("BTCUSDT = {min_notional = -1}", "min_notional"),
         ("BTCUSDT = {maintenance_rate = 1}", "maintenance_rate"),
-        ("BTCUSDT = {max_quantity = 0.0001}", "max_quantity must not be below min_quantity (0.001)"),
+        ("BTCUSDT = {max_quantity = 0}", "max_quantity must be a number of contracts above zero, not 0"),
         ("BTCUSDT = {kind = 'spot'}", "Invalid enum value 'spot'"),
     ],
 )

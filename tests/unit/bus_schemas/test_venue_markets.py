@@ -118,9 +118,10 @@ def test_kraken_bounds_the_position(told: float | None, most: str | None) -> Non
     assert kraken(maxPositionSize=told)["ETHUSD"].max_quantity == (None if most is None else D(most))
 
 
-def test_a_market_whose_largest_order_is_below_its_smallest_is_none() -> None:
-    assert binance(MARKET_LOT_SIZE="0.0001") == {}
-    assert kraken(maxPositionSize=-1) == {}
+def test_no_market_is_given_up_for_its_largest_order() -> None:
+    assert binance(MARKET_LOT_SIZE="0.0001")["BTCUSDT"].largest == 0
+    for told in (-1, "", "NaN", "null", "Infinity"):
+        assert kraken(maxPositionSize=told)["ETHUSD"].max_quantity is None
 
 
 def test_a_venue_that_tells_no_limits_has_its_markets() -> None:

@@ -99,7 +99,7 @@ def test_no_entry_goes_out_that_no_stop_could_protect() -> None:
     for fine in (order("120"), order("9000", ETH), order("120.001", leg=Leg.STOP), order("1", "NEWUSDT")):
         asyncio.run(guarded.place(fine, 100))
     assert venue.placed == [D(120), D(9000), D("120.001"), D(1)]
-    with pytest.raises(Refused, match=r"120\.001 contracts; the venue takes 120 at most") as refused:
+    with pytest.raises(Refused, match=r"120\.001 contracts are more than one stop or close") as refused:
         asyncio.run(guarded.place(order("120.001"), 100))
     assert refused.value.reason is VenueRefusal.OTHER
     assert len(venue.placed) == 4, "nothing was sent"
