@@ -202,9 +202,7 @@ def test_the_venue_says_what_its_contracts_are() -> None:
     assert {each.max_quantity for symbol, each in found.items() if symbol in bounded} == {120}
     terms["max_quantity"] = "50"
     assert with_terms(load(None, own), bounded).instrument_table()["BTCUSD"].max_quantity == 50
-    terms["max_quantity"] = (
-        "120.1"  # the venue may have lowered it while positions are open
-    )
+    terms["max_quantity"] = "120.1"  # the venue may have lowered it while positions are open
     assert with_terms(load(None, own), bounded).instrument_table()["BTCUSD"].max_quantity == 120
     assert with_terms(load(None, own), theirs).instrument_table()["BTCUSD"].max_quantity == Decimal("120.1")
     with pytest.raises(ConfigurationError, match="BTCUSD: the venue lists no such linear perpetual"):
