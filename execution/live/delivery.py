@@ -159,7 +159,7 @@ class Delivery:
             sent = doubt
             try:
                 if doubt:
-                    found = await self._venue.look_up(held.ref)
+                    found = await self._sought(held, duplicates)
                     if found is not None:
                         return await self.told(held, found, again=held.told)
                     if (left_ms := doubt_until - self._venue.now()) > 0:
@@ -193,6 +193,16 @@ class Delivery:
                 await self._wait_out(order.symbol, fault, patience)
             except (Unclear, Denied) as fault:
                 await self._wait_out(order.symbol, fault, patience)
+
+    async def _sought(self, held: Held, duplicates: int) -> VenueOrder | None:
+        """The order, if the venue has it. An exit does not wait for lists that are closed to us for a while:
+        the venue refuses a second one under its id, and only then they are needed."""
+        try:
+            return await self._venue.look_up(held.ref)
+        except NotSent as fault:
+            if fault.apart and held.reduce_only and not duplicates:
+                return None
+            raise
 
     async def _placed(self, held: Held, order: VenueOrder) -> list[Body]:
         """The venue took it. That is told even where its fills cannot be read right now."""

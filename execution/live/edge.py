@@ -299,6 +299,8 @@ class Edge:
         if isinstance(fault, NotSent) and fault.limited:
             self._alert(AlertCode.RATE_LIMITED, str(fault))
             return
+        if isinstance(fault, NotSent) and fault.apart:
+            return  # it was told when that was closed; the venue answers everything else
         self._trouble = _moment() if self._trouble is None else self._trouble
         if _moment() - self._trouble > TROUBLE_S:
             self._alert(AlertCode.UNREACHABLE, f"no answer for {_moment() - self._trouble:.0f} s: {fault}")

@@ -11,7 +11,7 @@ from bus_schemas.events import AlertCode, PositionState
 from bus_schemas.settings import VenueSettings
 from execution.live.delivery import Delivery
 from execution.live.desk import Desk
-from execution.live.faults import VenueFault
+from execution.live.faults import NotSent, VenueFault
 from execution.live.port import Venue
 from execution.live.records import Held
 from execution.live.reports import alert
@@ -172,7 +172,13 @@ class Hearing:
         held = self._register.find(client_id)
         if held is None:
             return False
-        order = await self._venue.look_up(held.ref)
+        try:
+            order = await self._venue.look_up(held.ref)
+        except NotSent as fault:
+            if not fault.apart:
+                raise
+            self._troubled(held.symbol, fault)  # this order waits for another look, and nothing else does
+            return False
         if order is not None:
             bodies = await self._delivery.told(held, order)
         elif self._fresh(held, asked):

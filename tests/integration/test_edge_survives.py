@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 
 from bus_schemas.events import (
+    AccountReport,
+    AlertCode,
     AmendOrder,
     ClockTick,
     Leg,
@@ -18,6 +20,7 @@ from bus_schemas.events import (
     OrderNotFound,
     OrderRejected,
     Side,
+    VenueAlert,
 )
 from execution.live import edge
 from tests.support.venue import simulated_here
@@ -112,3 +115,29 @@ def test_a_venue_that_is_away_is_told_by_how_long(world: LiveWorld) -> None:
     world.until(lambda: world.vitals.gauges["venue_silent_s"] > 0.8 or None, "the silence")
     world.sim.control.faults()
     world.until(lambda: world.vitals.gauges["venue_silent_s"] < 0.5 or None, "the end of it")
+
+
+@pytest.mark.parametrize("world", ["krakenfutures"], indirect=True)
+def test_a_closed_history_keeps_back_neither_a_stop_nor_the_looks(world: LiveWorld) -> None:
+    """Kraken's histories have a narrow limit of their own. Once it left a position bare for 16 s."""
+    opened = world.order(kind=OrderKind.MARKET, signal="open")
+    world.send(opened)
+    world.await_(OrderFilled, client_id=opened.client_id)
+    world.sim.control.faults(
+        {"kind": "rate_limit", "operation": "orders"},  # for 15 s where the venue does not say
+        {"kind": "lost_request", "operation": "place", "nth": 1},
+        {"kind": "lost_reply", "operation": "place", "nth": 2},
+    )
+    stop = world.order(Leg.STOP, side=Side.SHORT, kind=OrderKind.STOP, trigger="59000", signal="open")
+    world.send(stop)
+    world.await_(OrderAccepted, client_id=stop.client_id)
+    assert world.resting() == [stop.client_id]
+    world.sim.control.faults(
+        {"kind": "rate_limit", "operation": "orders"}, {"kind": "not_found", "for_ms": 60_000}
+    )
+    hidden = world.order(Leg.TARGET_1, side=Side.SHORT, price="61000", signal="open")
+    world.send(hidden)
+    world.await_(OrderAccepted, client_id=hidden.client_id)
+    told = len(world.all(AccountReport))
+    world.until(lambda: len(world.all(AccountReport)) > told + 3 or None, "more looks at the account")
+    assert not [alert for alert in world.all(VenueAlert) if alert.code is AlertCode.UNREACHABLE]
