@@ -62,8 +62,13 @@ def test_what_is_waited_for_is_said_before_there_is_an_answer(tmp_path: Path) ->
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=mine) as process:
             assert process.stderr is not None
             assert process.stderr.readline() == f"asking binanceusdm at {url} for its markets\n"
-            process.send_signal(signal.SIGINT)
-            assert process.wait(20) == 130
+            silent.settimeout(20)
+            connection, _ = silent.accept()
+            with connection:
+                connection.settimeout(20)
+                assert connection.recv(1), "the question"
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20) == 130
 
 
 @pytest.mark.parametrize(
