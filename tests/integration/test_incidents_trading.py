@@ -70,10 +70,12 @@ def world(make: Make) -> Trading:
 
 
 def peaceful(world: Trading) -> None:
-    """Nothing happened that a person would have to look into, and nothing was doubled."""
+    """Every fill is told, nothing happened that a person would have to look into, and nothing was doubled."""
+    fills = world.account()["fills"]
+    world.until(lambda: len(world.all(Fill)) >= len(fills), "every fill is told")
     assert [*world.all(Mismatch), *world.all(SymbolHalted), *world.all(StrayOrder)] == []
     assert all(len(orders) == 1 for orders in world.taken().values()), world.picture()
-    truth = {fill["fill_id"]: D(fill["quantity"]) for fill in world.account()["fills"]}
+    truth = {fill["fill_id"]: D(fill["quantity"]) for fill in fills}
     told = world.all(Fill)
     assert len({fill.fill_id for fill in told}) == len(told)
     assert {fill.fill_id: fill.quantity for fill in told} == truth
