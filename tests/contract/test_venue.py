@@ -237,6 +237,10 @@ def test_a_restarted_edge_tells_nothing_twice(world: VenueWorld) -> None:
 def test_binance_counts_the_weight_of_the_whole_host(world: VenueWorld) -> None:
     if not isinstance(world, LiveWorld) or world.protocol != "binanceusdm":
         pytest.skip("only Binance tells it")
+    world.sim.control.clock(advance_ms=60_000 - world.now() % 60_000)  # it is counted by the minute
+    world.hear()
+    told = len(world.all(AccountReport))
+    world.until(lambda: len(world.all(AccountReport)) > told + 2 or None, "looks in this minute")
     world.edge.stop()
 
     async def another() -> float | None:

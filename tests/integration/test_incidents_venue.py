@@ -131,6 +131,7 @@ def test_hb_8457_a_venue_out_of_reach_is_never_an_order_not_found(make: Make) ->
     kinds = cycle(("lost_request", "maintenance", "status"))
     faults(world, *({"kind": next(kinds), "operation": name} for name in ASKING))
     world.send(LookUpOrder(time=world.now(), client_id=order.client_id, symbol=world.symbol))
+    world.hear()  # what was said before
     told = len(world.all(AccountReport))
     world.until(lambda: sum(world.sim.control.fired()) >= 6 or None, "six failures")
     assert len(world.all(AccountReport)) <= told + 1
@@ -179,7 +180,7 @@ def test_ft_3647_an_order_that_filled_before_its_cancellation_has_filled(make: M
     world.await_(OrderAccepted, client_id=order.client_id)
     faults(
         world,
-        {"kind": "slow", "operation": "cancel", "delay_s": 0.5, "nth": 1},
+        {"kind": "slow", "operation": "cancel", "delay_s": 1.0, "nth": 1},
         {"kind": "silent_socket"},
     )
     world.send(cancel(world, order))
