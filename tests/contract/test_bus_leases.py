@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from bus_schemas.bus.port import Bus, Lease
@@ -11,6 +9,7 @@ from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.errors import Fenced
 from bus_schemas.topology import Unit
 from tests.support.hands import MANAGER, SIGNALS, STRATEGY, VENUE, Hand, bodies, owner, write
+from tests.support.shell import eventually
 from tests.support.worlds import LEASE_MS, RedisWorld, World
 
 LEASE_S = LEASE_MS / 1000
@@ -81,11 +80,10 @@ def test_a_lease_that_ran_out_is_anybodys(world: World) -> None:
 
 
 def test_leases_run_out_by_themselves(redis_world: RedisWorld) -> None:
-    bus = RedisBus(redis_world.link(), redis_world.names.namespace, redis_world.topology, lease_ms=60)
+    bus = RedisBus(redis_world.link(), redis_world.names.namespace, redis_world.topology, lease_ms=500)
     old = _won(bus, STRATEGY, "a")
     assert bus.acquire(STRATEGY, owner("b")) is None
-    time.sleep(0.08)
-    _won(bus, STRATEGY, "b")
+    eventually(lambda: bus.acquire(STRATEGY, owner("b")), what="its end")
     _assert_fenced(bus, old)
 
 

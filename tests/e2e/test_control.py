@@ -176,9 +176,10 @@ def test_kill_latches_and_no_entry_follows(story: Story) -> None:
 
 
 def test_the_kill_switch_outlives_the_process_that_holds_it(story: Story) -> None:
-    before, pid = len(story.refusals()), story.pid("risk")
+    pid = story.pid("risk")
     os.kill(pid, signal.SIGKILL)
     story.until(lambda: "risk died (by SIGKILL); restart now" in story.run.said, "the restart")
+    before = len(story.refusals())
     story.until(lambda: len(story.refusals()) >= before + 2, "signals refused again")
     assert {body.reason for body in story.refusals()} == {Refusal.KILL_SWITCH}
     assert story.pid("risk") != pid
@@ -189,9 +190,15 @@ def test_the_kill_switch_outlives_the_process_that_holds_it(story: Story) -> Non
 
 
 def test_stops_were_left_alone(story: Story) -> None:
-    changes = story.bodies(EXECUTIONS, PositionChanged)
-    later = story.bodies(EXECUTIONS, PositionChanged, story.killed[EXECUTIONS])
-    before = {change.signal_id: change for change in changes[: len(changes) - len(later)]}
+    # a stop is placed before its forerunner is cancelled, and cancelled with its position: read in this order
+    cancelled = story.bodies(COMMANDS, CancelOrder, story.killed[COMMANDS])
+    ended = {body.client_id for body in story.bodies(COMMANDS, CancelOrder)}
+    orders = {order.client_id: order for order in story.bodies(COMMANDS, PlaceOrder)}
+    entries = [(entry.seq, decode(*entry).body) for entry in story.observer.range(EXECUTIONS, 0, 100_000)]
+    changes = [(seq, body) for seq, body in entries if isinstance(body, PositionChanged)]
+    killed = story.killed[EXECUTIONS]
+    before = {change.signal_id: change for seq, change in changes if seq <= killed}
+    later = [change for seq, change in changes if seq > killed]
     safe = {signal_id: change for signal_id, change in before.items() if change.quantity and change.protected}
     assert safe, "or all this says nothing"
     for change in later:
@@ -199,12 +206,10 @@ def test_stops_were_left_alone(story: Story) -> None:
         if known is not None and 0 < abs(change.quantity) <= abs(known.quantity):
             assert change.protected, change
 
-    after = story.killed[COMMANDS]
-    orders = {order.client_id: order for order in story.bodies(COMMANDS, PlaceOrder)}
-    placed = {o.signal_id for o in story.bodies(COMMANDS, PlaceOrder, after) if o.leg is Leg.STOP}
+    stops = {order.client_id: order.signal_id for order in orders.values() if order.leg is Leg.STOP}
+    left = {signal_id for client_id, signal_id in stops.items() if client_id not in ended}
     closed = {change.signal_id for change in later if not change.quantity}
-    cancelled = [orders[body.client_id] for body in story.bodies(COMMANDS, CancelOrder, after)]
-    bared = {order.signal_id for order in cancelled if order.leg is Leg.STOP} - placed - closed
+    bared = {stops[body.client_id] for body in cancelled if body.client_id in stops} - left - closed
     assert not bared & safe.keys()
 
 

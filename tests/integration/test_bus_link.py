@@ -16,6 +16,7 @@ from bus_schemas.bus.redis_link import Link
 from bus_schemas.errors import ConfigurationError, Disconnected, Unreachable
 from bus_schemas.topology import Topology
 from tests.support.hands import CANDLES, SIGNALS, STRATEGY, Hand, bodies, feed, write
+from tests.support.shell import eventually
 
 
 def _bus(server: EmbeddedServer, timeout_s: float = 2.0) -> RedisBus:
@@ -118,12 +119,19 @@ def test_a_server_busy_with_a_script_is_waited_for(embedded: EmbeddedServer) -> 
         admin.config_set("busy-reply-threshold", 10)
         looping = threading.Thread(target=_loop, args=(other,))
         looping.start()
-        threading.Event().wait(0.1)
+        eventually(lambda: _busy(admin), what="the script's run")
         with pytest.raises(Disconnected):
             bus.renew(lease)
         admin.script_kill()
         looping.join()
     bus.renew(lease)
+
+
+def _busy(client: redis.Redis) -> bool:
+    try:
+        return not client.ping()
+    except redis.exceptions.ResponseError as error:
+        return "BUSY" in str(error)
 
 
 def _loop(client: redis.Redis) -> None:

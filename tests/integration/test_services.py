@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+import redis
 
 from bus_schemas.bus.embedded import EmbeddedServer
 from bus_schemas.bus.redis_bus import RedisBus
@@ -95,6 +96,12 @@ def a_bus(server: EmbeddedServer) -> RedisBus:
     return RedisBus(Link(server.url, 5.0), NS, TOPOLOGY, LEASE_MS)
 
 
+def await_file(server: EmbeddedServer) -> None:
+    """Until what was committed is in the file: with `everysec`, a slow disk keeps the server from it."""
+    with redis.Redis.from_url(server.url) as client:
+        eventually(lambda: client.info("persistence")["aof_buffer_length"] == 0, what="the file")
+
+
 def leases(server: EmbeddedServer) -> dict[str, str]:
     """Slot by unit, of every lease that is held."""
     raw = RedisWorld(TOPOLOGY, server.url, NS)
@@ -167,6 +174,7 @@ def test_a_service_waits_for_its_server_and_outlives_its_death(world: World, ser
     feed(a_bus(server), "garbage")
     eventually(lambda: a_bus(server).dead_count(UNITS[0]) == 1, what="work")
 
+    await_file(server)
     server.kill()
     eventually(lambda: replica.get("/readyz") == (503, "waiting\n"), what="waiting again")
     server.start()
@@ -188,6 +196,7 @@ def test_a_server_that_lost_its_last_moments_is_read_again_from_there(
     replica.await_ready()
     feed(a_bus(server), "first")
     eventually(lambda: a_bus(server).dead_count(UNITS[0]) == 1, what="work")
+    await_file(server)
     end = server.append_only_file().stat().st_size
     feed(a_bus(server), "lost", "lost")
     eventually(lambda: a_bus(server).dead_count(UNITS[0]) == 3, what="more work")
