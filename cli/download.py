@@ -82,20 +82,7 @@ def download(
         DataError: a file of that name holds something else.
         Unreachable: the venue gives no answer. What was fetched until then is kept.
     """
-    for name in timeframes:
-        length(name)
-    if not venue.live:
-        raise ConfigurationError("name a venue to download from, such as binanceusdm or krakenfutures")
-    if not symbols or not timeframes:
-        raise ConfigurationError("name the symbols and timeframes to download")
-    if since < 0:
-        raise ConfigurationError(f"--since {iso(since)} is before 1970: no venue has candles of that time")
-    if until is not None and until <= since:
-        raise ConfigurationError(f"--since {iso(since)} must be before --until {iso(until)}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
+    _require(venue, symbols, timeframes, since, until, folder)
     jobs = [(Kind.CANDLES, symbol, name) for symbol in symbols for name in timeframes]
     jobs += [(Kind.MARK, symbol, MARK_TIMEFRAME) for symbol in symbols if mark]
     jobs += [(Kind.FUNDING, symbol, "") for symbol in symbols if funding]
@@ -126,6 +113,31 @@ def download(
         return asyncio.run(run())
     except OSError as error:
         raise ConfigurationError(f"{error.filename or folder} cannot be written: {error.strerror}") from None
+
+
+def _require(
+    venue: VenueSettings,
+    symbols: Sequence[str],
+    timeframes: Sequence[str],
+    since: int,
+    until: int | None,
+    folder: Path,
+) -> None:
+    """Refuse what can be refused before anybody is asked, and make the folder."""
+    for name in timeframes:
+        length(name)
+    if not venue.live:
+        raise ConfigurationError("name a venue to download from, such as binanceusdm or krakenfutures")
+    if not symbols or not timeframes:
+        raise ConfigurationError("name the symbols and timeframes to download")
+    if since < 0:
+        raise ConfigurationError(f"--since {iso(since)} is before 1970: no venue has candles of that time")
+    if until is not None and until <= since:
+        raise ConfigurationError(f"--since {iso(since)} must be before --until {iso(until)}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"the folder {folder} cannot be made: {error.strerror or error}") from None
 
 
 def told(found: Sequence[Downloaded]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def simulate(
     if at_end not in _ENDS:
         raise ConfigurationError(f"--at-end is {' or '.join(_ENDS)}, not {at_end!r}")
     if data is None and (symbols or start):
-        raise ConfigurationError("--symbols and --start choose among candles: give --data as well")
+        raise ConfigurationError("--symbols and --from choose among candles: give --data as well")
     plan = read_plan(faults, [protocol.name for protocol in PROTOCOLS]) if faults else None
     feeds = None if data is None else feeds_of(data, symbols)
     first = 0 if feeds is None else beginning(feeds, None if start is None else parse_time(start), PLAYED)

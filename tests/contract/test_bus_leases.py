@@ -83,7 +83,7 @@ def test_leases_run_out_by_themselves(redis_world: RedisWorld) -> None:
     bus = RedisBus(redis_world.link(), redis_world.names.namespace, redis_world.topology, lease_ms=500)
     old = _won(bus, STRATEGY, "a")
     assert bus.acquire(STRATEGY, owner("b")) is None
-    eventually(lambda: bus.acquire(STRATEGY, owner("b")), what="its end")
+    eventually(lambda: bus.acquire(STRATEGY, owner("b")), 5.0, "its end")
     _assert_fenced(bus, old)
 
 
