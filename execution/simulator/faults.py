@@ -21,6 +21,7 @@
 | `slow` | the request waits | `delay_s` (1), `executed` (false: waits before it is executed) |
 | `refuse` | the venue refuses the order | `code` (margin): one of `orders.Code` |
 | `partial_fills` | a limit order fills in parts, one a tick | `pieces` (3) |
+| `thin_market` | a market order or triggered stop fills in part and ends | `share` (0.5), `order` (both) |
 | `fill_before_ack` | filled and told by websocket, then answered | `delay_s` (1) |
 | `not_found` | queries do not show the new order at first | `for_ms` (1000, the venue's time) |
 | `ws_drop`, `ws_duplicate`, `ws_reorder` | a message is lost, comes twice, comes after the next one | |
@@ -30,16 +31,16 @@
 
 `operation` is one of place, amend, cancel, look_up, open_orders, orders, fills, positions, account, funding,
 leverage, keys, time, instruments, tickers, candles, listen_key, other. `topic` is one of order, fill,
-balance, ticker, candle, trade.
+balance, ticker, candle, trade. A thin market counts orders as they meet the price, not as they are placed;
+its `order` is a pattern of market or stop, and its `share`, rounded down to the step, may come to nothing.
 """
 
 from __future__ import annotations
 
-import random
 import re
-import time
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -63,6 +64,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"
     REFUSE = "refuse"
     PARTIAL_FILLS = "partial_fills"
+    THIN_MARKET = "thin_market"
     FILL_BEFORE_ACK = "fill_before_ack"
     NOT_FOUND = "not_found"
     WS_DROP = "ws_drop"
@@ -94,6 +96,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     delay_s: float = 1.0
     code: Code = Code.MARGIN
     pieces: int = 3
+    share: Decimal = Decimal("0.5")
+    order: str = "*"
     for_ms: int = 1000
     for_s: float | None = None
     skew_ms: int = 0
@@ -120,6 +124,7 @@ _KEYS: dict[FaultKind, set[str]] = {
     FaultKind.SLOW: _REST | {"delay_s", "executed"},
     FaultKind.REFUSE: _PLACING | {"code"},
     FaultKind.PARTIAL_FILLS: _PLACING | {"pieces"},
+    FaultKind.THIN_MARKET: _WHEN | {"share", "order"},
     FaultKind.FILL_BEFORE_ACK: _PLACING | {"delay_s"},
     FaultKind.NOT_FOUND: _PLACING | {"for_ms"},
     FaultKind.WS_DROP: _SOCKET,
@@ -129,8 +134,14 @@ _KEYS: dict[FaultKind, set[str]] = {
     FaultKind.SILENT_SOCKET: _SOCKET | {"for_s"},
     FaultKind.CLOCK_SKEW: {"from_s", "until_s", "skew_ms"},
 }
-_PLACING_KINDS = {kind for kind, keys in _KEYS.items() if keys >= _PLACING and not keys & {"topic", "path"}}
-_SOCKET_KINDS = {kind for kind, keys in _KEYS.items() if "topic" in keys}
+SOCKET_KINDS = frozenset(kind for kind, keys in _KEYS.items() if "topic" in keys)
+"""Those that happen to a websocket message."""
+REQUEST_KINDS = frozenset(FaultKind) - SOCKET_KINDS - {FaultKind.CLOCK_SKEW, FaultKind.THIN_MARKET}
+"""Those that happen to a request."""
+PLACING_KINDS = frozenset(kind for kind in REQUEST_KINDS if "path" not in _KEYS[kind])
+"""Those of them that happen to the placing of an order alone."""
+MARKET, STOP = "market", "stop"
+"""What a thin market may fill in part."""
 _TOPICS = ("order", "fill", "balance", "ticker", "candle", "trade")
 
 
@@ -203,6 +214,7 @@ def _wrong_words(given: Mapping[str, Any], protocols: Collection[str]) -> Iterat
         "protocol": protocols,
         "operation": tuple(Operation),
         "topic": _TOPICS if given.get("topic") else (),
+        "order": (MARKET, STOP),
     }
     for key, known in patterns.items():
         word = given.get(key)
@@ -227,103 +239,8 @@ def _faults_of(rule: Rule) -> list[str]:
             found.append(f"{name} must not be below 0")
     if rule.probability is not None and not 0 <= rule.probability <= 1:
         found.append("probability must be from 0 to 1")
+    if not (rule.share.is_finite() and 0 <= rule.share <= 1):
+        found.append("share must be from 0 to 1")
     if rule.status is not None and not 400 <= rule.status <= 599:
         found.append("status must be from 400 to 599")
     return found
-
-
-class Counted:
-    """A rule at work.
-
-    Attributes:
-        matched, fired: how often so far.
-    """
-
-    def __init__(self, rule: Rule, seed: str) -> None:
-        self.rule = rule
-        self.matched = 0
-        self.fired = 0
-        self._chance = random.Random(seed)  # edge: seeded by the plan, so that its faults repeat
-
-    def fires(self) -> bool:
-        """Count a match; whether the fault happens at it."""
-        rule = self.rule
-        self.matched += 1
-        lucky = rule.probability is None or self._chance.random() < rule.probability
-        most = rule.times if rule.times is not None else (1 if rule.nth is not None else None)
-        due = (
-            lucky
-            and (rule.nth is None or self.matched >= rule.nth)
-            and (rule.every is None or self.matched % rule.every == 0)
-            and (most is None or self.fired < most)
-        )
-        self.fired += due
-        return due
-
-
-class Faults:
-    """The faults that are at work.
-
-    Args:
-        monotonic: seconds of a clock that never jumps; windows count from the loading of a plan.
-    """
-
-    def __init__(
-        self,
-        plan: Plan | None = None,
-        monotonic: Callable[[], float] = time.monotonic,  # edge: windows of time
-    ) -> None:
-        self._monotonic = monotonic
-        self.load(plan or Plan())
-
-    def load(self, plan: Plan) -> None:
-        """Take another plan; counters and windows begin again."""
-        self.plan = plan
-        self._loaded = self._monotonic()
-        self.rules = [Counted(rule, f"{plan.seed}/{at}") for at, rule in enumerate(plan.fault)]
-
-    def request(self, protocol: str, method: str, path: str, operation: Operation) -> list[Rule]:
-        """Faults that happen to this request, in the order of the plan. Counts."""
-        return [
-            counted.rule
-            for counted in self.rules
-            if counted.rule.kind not in _SOCKET_KINDS
-            and counted.rule.kind is not FaultKind.CLOCK_SKEW
-            and self._active(counted.rule)
-            and fnmatchcase(protocol, counted.rule.protocol)
-            and fnmatchcase(method, counted.rule.method)
-            and fnmatchcase(path, counted.rule.path)
-            and fnmatchcase(operation.value, counted.rule.operation)
-            and (operation is Operation.PLACE or counted.rule.kind not in _PLACING_KINDS)
-            and counted.fires()
-        ]
-
-    def message(self, protocol: str, topic: str) -> list[Rule]:
-        """Faults that happen to this websocket message, likewise. A protocol's own talk has no topic: only
-        cutting and silencing meet it."""
-        return [
-            counted.rule
-            for counted in self.rules
-            if counted.rule.kind in _SOCKET_KINDS
-            and (topic or counted.rule.kind in (FaultKind.WS_CUT, FaultKind.SILENT_SOCKET))
-            and self._active(counted.rule)
-            and fnmatchcase(protocol, counted.rule.protocol)
-            and fnmatchcase(topic, counted.rule.topic)
-            and counted.fires()
-        ]
-
-    def skew(self) -> int:
-        """By how much the venue's clock is wrong now, milliseconds."""
-        return sum(
-            counted.rule.skew_ms
-            for counted in self.rules
-            if counted.rule.kind is FaultKind.CLOCK_SKEW and self._active(counted.rule)
-        )
-
-    def report(self) -> list[dict[str, Any]]:
-        """Every rule with its counts."""
-        return [{**msgspec.to_builtins(c.rule), "matched": c.matched, "fired": c.fired} for c in self.rules]
-
-    def _active(self, rule: Rule) -> bool:
-        passed = self._monotonic() - self._loaded
-        return rule.from_s <= passed and (rule.until_s is None or passed < rule.until_s)

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 from aiohttp import WSMsgType, web
 
-from execution.simulator.faults import FaultKind, Faults, Rule
+from execution.simulator.faults import FaultKind, Rule
+from execution.simulator.faults_at_work import Faults
 from execution.simulator.orders import TREATMENT, UNTREATED, Treatment
 from execution.simulator.protocol import Handler, Route, SocketHandler, VenueProtocol
 

@@ -2,7 +2,8 @@
 
 A limit order trades at its own price as maker when a later tick reaches it; at the last price as taker
 when it could trade at once. A market order trades at once, some basis points worse than the last price. A
-stop is released by the mark (or last) price and is a market order from then on.
+stop is released by the mark (or last) price and is a market order from then on. What the market does not take
+of either (a fault says so) ends at once: it never rests.
 """
 
 from __future__ import annotations
@@ -104,8 +105,24 @@ class Matcher:
     def _take(self, order: SimOrder, quote: Quote) -> None:
         instrument = self._exchange.listings[order.symbol].instrument
         price = slipped(instrument, quote.last, order.side, self._exchange.rules.slippage_bps)
-        while order.alive:
-            self._trade(order, self._piece(order), price, Liquidity.TAKER)
+        most = self._taken(order)
+        while order.alive and order.filled < most:
+            self._trade(order, min(self._piece(order), most - order.filled), price, Liquidity.TAKER)
+        if order.alive:
+            ended = SimStatus.EXPIRED if self._exchange.rules.rest_expires else SimStatus.CANCELLED
+            self.end(order, ended, "ioc")
+
+    def _taken(self, order: SimOrder) -> Decimal:
+        """How much of an order at the market finds somebody to trade with."""
+        exchange, could = self._exchange, order.quantity
+        if order.reduce_only:
+            could = min(could, exchange.books.holding(order.symbol).against(order.side))
+        share = exchange.liquidity(order) if could else Decimal(1)
+        return (
+            order.quantity
+            if share == 1
+            else exchange.listings[order.symbol].instrument.quantity(could * share)
+        )
 
     def _piece(self, order: SimOrder) -> Decimal:
         """The next part of an order that fills in several; at least one step, the rest at the end."""

@@ -109,7 +109,8 @@ class SimOrder(msgspec.Struct, kw_only=True):
     Attributes:
         order_id: the venue's; in an id space of its own where `conditional` ones are kept apart.
         quantity, filled: contracts.
-        reason: why it ended, in a word of ours: `user`, `full_fill`, `triggered`, `reduce_only`, `margin`.
+        reason: why it ended, in a word of ours: `user`, `full_fill`, `triggered`, `reduce_only`, `margin`,
+            `ioc` (what the market did not take at once).
         created, updated: venue's milliseconds.
         successor: id of the order that it became when it triggered; empty for none.
         origin: id of the conditional order that became this one; empty for none.

@@ -35,6 +35,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         max_open: open orders of a symbol.
         bounds_position: an instrument's `max_quantity` is of the position, reduce-only orders have no bound;
             else it is of one order.
+        rest_expires: what a market order could not fill expires; else it is cancelled.
         pieces: in how many fills a limit order comes.
         uuids: order ids are UUIDs; else numbers.
     """
@@ -52,6 +53,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     max_leverage: int = 50
     max_open: int = 200
     bounds_position: bool = False
+    rest_expires: bool = True
     pieces: int = 1
     uuids: bool = False
 
@@ -68,6 +70,7 @@ KRAKEN_FUTURES = Rules(
     leverage=10,
     max_leverage=50,
     bounds_position=True,
+    rest_expires=False,
     uuids=True,
 )
 

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,8 @@ from bus_schemas.events import Millis
 from execution.simulator.clock import SimClock
 from execution.simulator.control import Control
 from execution.simulator.exchange import CASH, Exchange
-from execution.simulator.faults import Faults, Plan
+from execution.simulator.faults import Plan
+from execution.simulator.faults_at_work import Faults
 from execution.simulator.gate import RestGate, SocketGate
 from execution.simulator.market import Market
 from execution.simulator.protocol import VenueProtocol
@@ -84,6 +86,7 @@ class Simulator:
         for make in protocols:
             listings = make.listings(self.market.sources)
             exchange = Exchange(make.rules, listings, self.clock.now, cash)
+            exchange.liquidity = partial(self.faults.liquidity, make.name)
             self.market.list_on(exchange)
             self.exchanges[make.name] = exchange
             self.protocols[make.name] = make(exchange, self.clock)

@@ -56,6 +56,7 @@ class ExchangeView:
     Attributes:
         listings: by canonical symbol.
         history: where candles come from; set by the market.
+        liquidity: the share of a market order or triggered stop that the market takes; set by the server.
         books: cash and positions, changed by fills alone.
         trades: every fill, hidden ones too.
         ids: of ordinary orders and of fills.
@@ -68,6 +69,7 @@ class ExchangeView:
         self.clock = clock
         self.listings = {listing.symbol: listing for listing in listings}
         self.history: PriceHistory | None = None
+        self.liquidity: Callable[[SimOrder], Decimal] = lambda _order: Decimal(1)
         self.books = Account(rules, self.listings, cash)
         self.trades = FillStore()
         self.ids = Ids(f"{rules.name}-order", rules.uuids, 4_000_000_000)

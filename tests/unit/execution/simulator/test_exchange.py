@@ -297,6 +297,35 @@ def test_an_order_in_pieces_fills_one_a_tick(make: Make) -> None:
     assert len({fill.fill_id for fill in bench.exchange.fills()}) == 3
 
 
+@BOTH
+@pytest.mark.parametrize(("share", "filled"), [("0.4", "0.004"), ("0.40009", "0.004"), ("0", "0")])
+def test_what_a_thin_market_does_not_take_ends_at_once(make: Make, share: str, filled: str) -> None:
+    bench = make()
+    bench.market(BUY, "0.01")
+    ended = SimStatus.EXPIRED if bench.exchange.rules.rest_expires else SimStatus.CANCELLED
+    bench.exchange.liquidity = lambda _order: Decimal(share)
+    stop = bench.stop(SELL, "0.01", 59_000)
+    bench.price(58_900)
+    placed = bench.now(stop)
+    became = bench.exchange.order(placed.successor) if placed.successor else placed
+    assert became is not None
+    assert (became.status, became.filled, became.reason) == (ended, Decimal(filled), "ioc")
+    assert bench.position == Decimal("0.01") - Decimal(filled)
+    assert not bench.exchange.open_orders()
+    close = bench.market(SELL, "0.02", reduce_only=True)  # the share is of what it can reduce
+    assert (close.status, bench.position) == (ended, Decimal("0.01") - Decimal(filled) - close.filled)
+    assert close.filled == bench.exchange.listings[bench.symbol].instrument.quantity(
+        (Decimal("0.01") - Decimal(filled)) * Decimal(share)
+    )
+
+
+@BOTH
+def test_a_thin_market_takes_the_whole_of_a_limit_order(make: Make) -> None:
+    bench = make()
+    bench.exchange.liquidity = lambda _order: Decimal(0)
+    assert bench.limit(BUY, "0.01", 60_100).status is SimStatus.FILLED
+
+
 def test_a_hidden_order_works_but_is_not_shown() -> None:
     bench = binance()
     token = TREATMENT.set(Treatment(hide_ms=5_000))

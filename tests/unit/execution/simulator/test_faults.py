@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bus_schemas.errors import ConfigurationError
-from execution.simulator.faults import FaultKind, Faults, Plan, parse_plan, read_plan
-from execution.simulator.orders import Code
+from bus_schemas.events import OrderKind, Side
+from execution.simulator.faults import FaultKind, Plan, parse_plan, read_plan
+from execution.simulator.faults_at_work import Faults
+from execution.simulator.orders import Code, SimOrder
 from execution.simulator.protocol import Operation
 
 PLACE, CANCEL = Operation.PLACE, Operation.CANCEL
@@ -47,6 +50,13 @@ WRONG: list[tuple[Any, str]] = [
     ({"fault": [{"kind": "slow", "nth": 0}]}, "nth must be at least 1"),
     ({"fault": [{"kind": "slow", "probability": 1.5}]}, "probability must be from 0 to 1"),
     ({"fault": [{"kind": "slow", "delay_s": -1}]}, "delay_s must not be below 0"),
+    ({"fault": [{"kind": "thin_market", "share": "1.5"}]}, "share must be from 0 to 1"),
+    ({"fault": [{"kind": "thin_market", "share": "NaN"}]}, "share must be from 0 to 1"),
+    ({"fault": [{"kind": "thin_market", "operation": "place"}]}, "(thin_market): it has no operation"),
+    (
+        {"fault": [{"kind": "thin_market", "order": "limit"}]},
+        "fault 1 (thin_market): there is no order 'limit'; there are market, stop",
+    ),
     ({"fault": [{"kind": "status", "status": 200}]}, "status must be from 400 to 599"),
     (
         {"fault": [{"kind": "refuse", "code": "mood"}]},
@@ -143,6 +153,28 @@ def test_what_is_done_to_orders_happens_to_placing_alone() -> None:
         faults = Faults(plan({"kind": kind}))
         assert fired(faults, 2, CANCEL) == []
         assert fired(faults, 2, PLACE) == [1, 2]
+
+
+def test_a_thin_market_counts_orders_as_they_meet_the_price() -> None:
+    def order(kind: OrderKind, origin: str = "") -> SimOrder:
+        return SimOrder(
+            order_id="1",
+            client_id="c",
+            symbol="S",
+            side=Side.LONG,
+            kind=kind,
+            quantity=Decimal(1),
+            origin=origin,
+        )
+
+    market, stop = order(OrderKind.MARKET), order(OrderKind.STOP)
+    became = order(OrderKind.MARKET, "algo")  # what a stop became where they are kept apart
+    faults = Faults(plan({"kind": "thin_market", "order": "stop", "share": 0.4, "nth": 2, "times": 2}))
+    assert fired(faults, 5) == []
+    takes = [faults.liquidity("p", each) for each in (market, stop, became, market, stop, stop)]
+    assert takes == [1, 1, Decimal("0.4"), 1, Decimal("0.4"), 1]
+    faults = Faults(plan({"kind": "thin_market", "order": "market", "share": "0", "protocol": "q"}))
+    assert [faults.liquidity(p, each) for p in "pq" for each in (market, became)] == [1, 1, 0, 1]
 
 
 def test_a_protocol_s_own_talk_is_cut_or_silenced_but_never_lost() -> None:
