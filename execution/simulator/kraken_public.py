@@ -8,7 +8,8 @@ from decimal import Decimal
 from aiohttp import web
 
 from bus_schemas.errors import ConfigurationError
-from bus_schemas.events import Millis, Side
+from bus_schemas.events import Side
+from bus_schemas.timeframes import HOUR
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
 from execution.simulator.kraken_http import Desk, Params, reply
@@ -32,7 +33,7 @@ class PublicDesk:
         self._exchange = exchange
         self._clock = clock
         self._desk = desk
-        self._rates: dict[str, deque[tuple[Millis, Quote]]] = {}
+        self._rates: dict[str, deque[Quote]] = {}
         self._next: dict[str, Quote] = {}
         self._days: dict[str, tuple[int, SimBar]] = {}
         self.stop = exchange.subscribe(self._hear)
@@ -201,27 +202,32 @@ class PublicDesk:
         return {"feeSchedules": [{"uid": _FEE_UID, "name": "flexible_futures", "tiers": [tier]}]}
 
     def _funding_rates(self, params: Params) -> Words:
+        """Each hour's rate, dated by the hour's start, and the rate of the hour that runs. The venue settles
+        every hour; here only those that end in a settlement have a rate."""
         params.required("symbol")
-        listing = self.listing(params.one["symbol"])
+        symbol = self.listing(params.one["symbol"]).symbol
+        rates, running = list(self._rates.get(symbol, ())), self._next.get(symbol)
+        if running is not None and running.next_funding - HOUR <= self._clock.now():
+            rates.append(running)
         return {
             "rates": [
                 {
-                    "timestamp": iso(time),
+                    "timestamp": iso(quote.next_funding - HOUR),
                     "fundingRate": quote.funding_rate * quote.mark,
                     "relativeFundingRate": quote.funding_rate,
                 }
-                for time, quote in self._rates.get(listing.symbol, ())
+                for quote in rates
             ]
         }
 
     def _hear(self, event: SimEvent) -> None:
-        """A rate is history once its moment is past."""
+        """A rate is kept once its settlement is past."""
         if not isinstance(event, Ticked) or not event.quote.next_funding:
             return
         quote, before = event.quote, self._next.get(event.quote.symbol)
         if before is not None and before.next_funding < quote.next_funding:
             rates = self._rates.setdefault(quote.symbol, deque(maxlen=_RATES))
-            rates.append((before.next_funding, before))
+            rates.append(before)
         self._next[quote.symbol] = quote
 
     # Charts --------------------------------------------------------------------------------------

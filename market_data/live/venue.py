@@ -18,7 +18,7 @@ import msgspec
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import VenueSettings
 from bus_schemas.settings.market_data import CandleSource
-from bus_schemas.timeframes import TIMEFRAMES, length
+from bus_schemas.timeframes import HOUR, TIMEFRAMES, length
 from bus_schemas.venues.client import make_client
 from bus_schemas.venues.clock import VenueClock
 from bus_schemas.venues.markets import Market, perpetuals
@@ -39,6 +39,10 @@ SPOT_VENUES = {"binanceusdm": "binance", "krakenfutures": "kraken"}
 PAGE_LIMITS = {"binanceusdm": 1000, "binance": 1000, "krakenfutures": 2000, "kraken": 720}
 PAGE_LIMIT = 500
 """Most candles of one answer, for venues that are not listed."""
+
+FUNDING_PERIOD = {"krakenfutures": HOUR}
+"""Venues that date a rate by the start of the period to which it applies, and list the one that runs: what
+they settle it after. Others date it by the settlement."""
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -223,19 +227,21 @@ class VenueSource:
         return {symbol: price for symbol, price in prices.items() if price is not None}
 
     async def settlements(self, symbol: str, since: int, limit: int = 1000) -> list[Settlement]:
-        """Funding settled at `since` or later, in order of time; the first `limit` of it.
+        """Funding settled at `since` or later and by now, in order of time; the first `limit` of it.
 
         Raises:
             Trouble: no answer.
         """
         if not self.perp.has.get("fetchFundingRateHistory"):
             return []
-        name = self.listings[symbol].market.unified
+        name, period = self.listings[symbol].market.unified, FUNDING_PERIOD.get(self.perp.id, 0)
+        first = max(0, since - period)
         rows = await self._gate.ask(
-            self.perp, lambda: self.perp.fetch_funding_rate_history(name, since, limit)
+            self.perp, lambda: self.perp.fetch_funding_rate_history(name, first, limit)
         )
-        found = {row["timestamp"]: rate for row in rows if (rate := rate_of(row)) is not None}
-        return [Settlement(time, found[time]) for time in sorted(found) if time >= since]
+        now = self.clock.now()
+        found = {row["timestamp"] + period: rate for row in rows if (rate := rate_of(row)) is not None}
+        return [Settlement(time, found[time]) for time in sorted(found) if since <= time <= now]
 
     async def candidates(self) -> list[Candidate]:
         """Volume and spread of every perpetual that has candles to analyse.

@@ -116,3 +116,27 @@ def test_bars_count_what_there_can_be(tmp_path: Path, venue: RunningVenue) -> No
     assert "10/10" in err
     assert "0/0" not in err
     assert "BTCUSDT-1h" not in err
+
+
+def test_kraken_s_funding_is_written_at_the_end_of_its_hour_and_not_before(tmp_path: Path) -> None:
+    """The venue lists the rate of the hour that runs, dated by that hour's start."""
+    settled = NOW // (8 * HOUR) * 8 * HOUR + 8 * HOUR
+    price = Decimal(60_000)
+    bars = [SimBar(settled + at * HOUR, price, price, price, price, Decimal(1)) for at in range(-24, 24)]
+    file = tmp_path / "BTCUSD-funding.csv.gz"
+    with simulated_here(
+        feeds={"BTCUSDT": Feed(timeframe="1h", bars=bars)}, start=settled - 30 * MINUTE
+    ) as here:
+        here.control.price("BTCUSDT", price)
+
+        def fetch() -> str:
+            asked = ("download", "--venue", "krakenfutures", "--symbols", "BTCUSD", "--timeframes", "1h")
+            since = ("--since", iso(settled - 2 * HOUR), "--funding", "--data", tmp_path)
+            code, out, err = invoke(*asked, *since, env={"CAUSEWAY_VENUE__REST_URL": here.rest_url})
+            assert code == 0, err
+            return out
+
+        assert f"{file.name}: the venue has nothing in this time" in fetch()
+        here.control.clock(advance_ms=31 * MINUTE)
+        assert f"{file.name}: 1 rows, 1 new, {iso(settled)} to {iso(settled)}" in fetch()
+        assert f"{file.name}: 1 rows, 0 new" in fetch()
