@@ -23,7 +23,7 @@ from execution.live import binance_parse as parse
 from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.binance_stream import UserStream
 from execution.live.binance_words import FINISHED, UNCHANGED, code_of, meaning
-from execution.live.faults import Denied, NotHeld, Refused, Unclear, VenueFault
+from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.hints import HintStream
 from execution.live.port import (
     FundingFee,
@@ -51,6 +51,7 @@ class BinanceFutures(CcxtVenue):
     def __init__(self, settings: VenueSettings, symbols: Sequence[str]) -> None:
         super().__init__(settings, symbols)
         self._settle = "USDT"
+        self._still_until = 0.0
 
     def weigh(self, headers: Mapping[str, str]) -> None:
         used = headers.get("x-mbx-used-weight-1m", "")
@@ -63,7 +64,10 @@ class BinanceFutures(CcxtVenue):
             return _Unchanged(found[1])
         if found is None and reply.status == 404:
             return _NotServed("HTTP 404")
-        return meaning(reply)
+        said = meaning(reply, self._clock.now(), self._settings.clock_rate)
+        if isinstance(said, NotSent) and said.limited:
+            self._still_until = max(self._still_until, self._clock.mark() + said.retry_s)
+        return said
 
     @readable
     async def server_time(self) -> Millis:
@@ -274,6 +278,8 @@ class BinanceFutures(CcxtVenue):
 
     def hints(self) -> AsyncIterator[Hint]:
         async def address() -> str:
+            if (left_s := self._still_until - self._clock.mark()) > 0:  # nobody rations what is asked here
+                raise NotSent(f"after a rate limit; {left_s:.0f} s are left", left_s, limited=True)
             answer = await self.ask(self._client.fapiPrivatePostListenKey, {})
             return str(self._client.get_private_ws_url("linear", str(answer["listenKey"])))
 

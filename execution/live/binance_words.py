@@ -7,9 +7,10 @@ migration of conditional orders to its Algo service.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
-from bus_schemas.events import VenueRefusal
+from bus_schemas.events import Millis, VenueRefusal
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.port import Standing
 from execution.live.transport import Reply, retry_after
@@ -66,8 +67,15 @@ REFUSALS: Mapping[int, VenueRefusal] = {
 }
 """Refusals that the order manager tells apart. Every other code of a refusal is `other`."""
 
+LIMITED_S, BANNED_S, CROWDED_S = 60.0, 120.0, 1.0
+"""How long to keep still where the venue does not say: the minute that its weight is counted in; its
+shortest ban, which a request prolongs; and after too many orders, which are the account's own count."""
+_LONGEST_BAN_S = 3 * 24 * 3600.0
+_SLACK_S = 0.5
+_BAN_END = re.compile(r"banned until (\d{13})\b")
+
 _UNKNOWN_FATE = {-1000, -1001, -1006, -1007, -1010}
-_LIMITED = {-1003, -1015}
+_LIMITED, _TOO_MANY_ORDERS = -1003, -1015
 _OFF_CLOCK = -1021
 _NOT_TAKEN = {-1004, -1008, -1016, -1021, -5028}
 _DENIED = {-1002, -1011, -1022, -2014, -2015, -2017, -4056, -4057, -4109}
@@ -97,18 +105,23 @@ def code_of(reply: Reply) -> tuple[int, str] | None:
         return None
 
 
-def meaning(reply: Reply) -> VenueFault | None:
-    """What a failed reply means; None where its status alone must tell."""
+def meaning(reply: Reply, now: Millis = 0, rate: float = 1.0) -> VenueFault | None:
+    """What a failed reply means; None where its status alone must tell.
+
+    Args:
+        now: the venue's time.
+        rate: its seconds in one of ours.
+    """
     found = code_of(reply)
-    if found is None:
+    if found is None and reply.status not in (418, 429):
         return None
-    code, words = found
+    code, words = found or (0, f"HTTP {reply.status}: {reply.words}")
     said = f"{code} {words}"
     if reply.status == 503 and words.lower().startswith("service unavailable"):
         return NotSent(said, retry_after(reply.headers))  # by the venue's word a failure; of hosts, no word
-    if code in _LIMITED or reply.status in (418, 429):
+    if code in (_LIMITED, _TOO_MANY_ORDERS) or reply.status in (418, 429):
         # all that the account asks counts in one budget, and to go on asking leads to a ban
-        return NotSent(said, retry_after(reply.headers), limited=True, banned=True)
+        return NotSent(said, _rest_s(reply, code, words, now, rate), limited=True, banned=True)
     if code in _NOT_TAKEN:
         return NotSent(said, retry_after(reply.headers), stale=code == _OFF_CLOCK)
     if code in _UNKNOWN_FATE or reply.status >= 500 or reply.status == 408:
@@ -118,6 +131,20 @@ def meaning(reply: Reply) -> VenueFault | None:
     if code in _NOT_OPEN:
         return NotHeld(said)
     return Refused(_refusal(code, words), said)
+
+
+def _rest_s(reply: Reply, code: int, words: str, now: Millis, rate: float) -> float:
+    """Our seconds to keep still. The header is not promised; a ban's end stands in the words."""
+    told = retry_after(reply.headers)
+    end = _BAN_END.search(words)
+    if end is not None:
+        left = min((int(end[1]) - now) / 1000, _LONGEST_BAN_S)
+        told = max(told, left / rate + _SLACK_S)
+    if told > 0:
+        return told
+    if code == _TOO_MANY_ORDERS or "retry-after" in reply.headers:
+        return CROWDED_S
+    return (BANNED_S if reply.status == 418 else LIMITED_S) / rate
 
 
 def _refusal(code: int, words: str) -> VenueRefusal:

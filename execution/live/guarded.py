@@ -35,6 +35,8 @@ PROTECTION_S = 1.0
 
 LIMITED_S = 1.0
 """How long to keep still after a rate limit that names no time."""
+BANNED_S = 120.0
+"""The same after a ban of the whole host: what is asked before its end prolongs it."""
 
 
 class Guarded(Venue):
@@ -157,8 +159,8 @@ class Guarded(Venue):
             if fault.apart:
                 pass
             elif fault.limited:
-                closed = ALL if fault.banned else group
-                self._budget.close(fault.retry_s or LIMITED_S, _moment(), closed)
+                closed, rest_s = (ALL, BANNED_S) if fault.banned else (group, LIMITED_S)
+                self._budget.close(fault.retry_s or rest_s, _moment(), closed)
             elif fault.stale:
                 breaker.answered()  # it did, and its word is what sets our clock
             else:

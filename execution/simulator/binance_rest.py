@@ -20,7 +20,7 @@ from execution.simulator.binance_sign import (
     check_time,
     parameters,
 )
-from execution.simulator.binance_words import Trouble, reply, too_many
+from execution.simulator.binance_words import Trouble, banned, reply, too_many
 from execution.simulator.binance_ws import Streams
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
@@ -34,6 +34,7 @@ from execution.simulator.protocol import (
 )
 from execution.simulator.rules import BINANCE_USDM, Listing, Rules, binance_listings
 
+_SHORT_BAN_MS = 1000
 _TIMEOUT = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
 _UNKNOWN = "Unknown error, please check your request or try again later."
 
@@ -72,9 +73,11 @@ class BinanceUsdm(VenueProtocol):
         return self._streams.sockets()
 
     def limited(self, operation: Operation, retry_after_s: float | None) -> web.Response:  # noqa: ARG002
+        """A wait that is not in the header stands in words, as in those of a ban."""
+        if retry_after_s is None:
+            return banned(self.clock.now() + _SHORT_BAN_MS).answer()
         answer = too_many(self.meter.limit).answer()
-        if retry_after_s is not None:
-            answer.headers["Retry-After"] = str(math.ceil(retry_after_s))
+        answer.headers["Retry-After"] = str(math.ceil(retry_after_s))
         return answer
 
     def unavailable(
@@ -105,8 +108,6 @@ class BinanceUsdm(VenueProtocol):
                 answer = await self._serve(endpoint, request)
             except Trouble as trouble:
                 answer = trouble.answer()
-                if trouble.status == 429:
-                    answer.headers["Retry-After"] = str(self.meter.wait_s())
             answer.headers["X-MBX-USED-WEIGHT-1M"] = str(self.meter.used)
             if endpoint.orders:
                 answer.headers["X-MBX-ORDER-COUNT-1M"] = str(self.meter.placed)
@@ -118,7 +119,7 @@ class BinanceUsdm(VenueProtocol):
         params, signed, signature = await parameters(request)
         weight = endpoint.weight if isinstance(endpoint.weight, int) else endpoint.weight(params)
         if not self.meter.spend(weight, endpoint.orders):
-            raise too_many(self.meter.limit)
+            raise banned(self.meter.banned_until) if self.meter.banned else too_many(self.meter.limit)
         if endpoint.orders and self.meter.crowded:
             raise Trouble(
                 -1015, f"Too many new orders; current limit is {self.meter.orders} per minute.", 429

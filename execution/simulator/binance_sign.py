@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -18,6 +17,8 @@ from execution.simulator.clock import SimClock
 from execution.simulator.protocol import Credentials
 
 _MINUTE_MS = 60_000
+_BAN_MS = 120_000
+_WARNINGS = 10
 _DEFAULT_WINDOW_MS = 5000
 _LONGEST_WINDOW_MS = 60_000
 _AHEAD_MS = 1000
@@ -150,7 +151,8 @@ def check_time(params: Params, clock: SimClock) -> None:
 
 
 class Meter:
-    """Request weight and orders of the running minute, as the venue counts them.
+    """Request weight and orders of the running minute, as the venue counts them. Who asks on after several
+    refusals is banned, and each request of the banned begins the ban anew.
 
     Args:
         limit: weight that a minute has.
@@ -159,6 +161,7 @@ class Meter:
     Attributes:
         used: weight of the minute.
         placed: orders of the minute.
+        banned_until: the venue's time; 0 for never.
     """
 
     def __init__(self, clock: SimClock, limit: int, orders: int) -> None:
@@ -166,24 +169,34 @@ class Meter:
         self.orders = orders
         self.used = 0
         self.placed = 0
+        self.banned_until = 0
         self._clock = clock
         self._minute = 0
+        self._warned = 0
 
     def spend(self, weight: int, orders: int) -> bool:
         """Count a request; whether the minute had room for it."""
-        minute = self._clock.true() // _MINUTE_MS
-        if minute != self._minute:
-            self._minute, self.used, self.placed = minute, 0, 0
+        now = self._clock.true()
+        if now < self.banned_until:
+            self.banned_until = now + _BAN_MS
+            return False
+        if now // _MINUTE_MS != self._minute:
+            self._minute, self.used, self.placed, self._warned = now // _MINUTE_MS, 0, 0, 0
         self.used += weight
         self.placed += orders
-        return self.used <= self.limit
+        if self.used <= self.limit:
+            return True
+        self._warned += 1
+        if self._warned > _WARNINGS:
+            self.banned_until = now + _BAN_MS
+        return False
+
+    @property
+    def banned(self) -> bool:
+        """Whether nothing is served."""
+        return self._clock.true() < self.banned_until
 
     @property
     def crowded(self) -> bool:
         """Whether too many orders were placed."""
         return self.placed > self.orders
-
-    def wait_s(self) -> int:
-        """Our seconds until the next minute begins, rounded up."""
-        end = (self._clock.true() // _MINUTE_MS + 1) * _MINUTE_MS
-        return max(1, math.ceil(self._clock.seconds_until(end)))

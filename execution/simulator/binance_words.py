@@ -110,6 +110,12 @@ def too_many(limit: int) -> Trouble:
     )
 
 
+def banned(until: int) -> Trouble:
+    """The address asked on and on after that. When it ends is told in words only."""
+    words = f"Way too many requests; IP banned until {until}. Please use the websocket for live updates"
+    return Trouble(-1003, f"{words} to avoid bans.", 418)
+
+
 ORDER_STATUS: Mapping[SimStatus, str] = {
     SimStatus.OPEN: "NEW",
     SimStatus.WAITING: "NEW",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -15,6 +16,11 @@ T = TypeVar("T")
 PER_S = 20.0
 """Requests in a second. Several traders on one address are banned together, so this is far below limits."""
 AT_ONCE = 6
+BINANCE = "binance"
+LIMITED_S, BANNED_S = 60.0, 120.0
+"""How long Binance is left alone where it does not say: the minute that its weight is counted in, and its
+shortest ban, which every request prolongs."""
+LONGEST_BAN_S = 3 * 24 * 3600.0
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MOST_S = 60.0
 
@@ -62,7 +68,7 @@ class Gate:
             try:
                 answer = await call()
             except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
-                wait_s = max(self._limits.next(), retry_after(client.last_response_headers))
+                wait_s = max(self._limits.next(), _told(client, str(error)))
                 self._next = max(self._next, _now() + wait_s)
                 raise Trouble(f"rate limit, {wait_s:.0f} s: {_short(error)}", limited=True) from None
             except (ccxt.BadSymbol, ccxt.NotSupported) as error:
@@ -92,6 +98,19 @@ def retry_after(headers: Mapping[str, str] | None) -> float:
             except ValueError:
                 return 0.0
     return 0.0
+
+
+def _told(client: Any, words: str) -> float:
+    """Seconds to wait after a rate limit. Binance does not promise the header: a ban's end stands in its
+    words."""
+    headers = client.last_response_headers or {}
+    if not client.id.startswith(BINANCE) or any(name.lower() == "retry-after" for name in headers):
+        return retry_after(headers)
+    end = re.search(r"banned until (\d{13})\b", words)
+    if end is not None:
+        left_s = (int(end[1]) - client.milliseconds()) / 1000
+        return float(min(max(left_s, 0.0), LONGEST_BAN_S)) + 1
+    return BANNED_S if re.search(r"\b418\b", words) else LIMITED_S
 
 
 def _now() -> float:

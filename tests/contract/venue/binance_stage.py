@@ -41,6 +41,7 @@ class Stage:
 
     def reset(self) -> None:
         """The account and the price begin again."""
+        self.adapter._still_until = 0.0  # of a rate limit in an earlier test
         self.control.reset()
         self.control.price(BTC, 60_000)
 

@@ -195,6 +195,27 @@ def test_retry_after_is_handed_on(stage: Stage) -> None:
     assert (limited.value.limited, limited.value.retry_s) == (True, 7.0)
 
 
+def test_a_ban_that_ends_in_words_is_waited_out_and_no_stream_is_asked_for(stage: Stage) -> None:
+    stage.control.faults({"kind": "rate_limit", "operation": "place", "protocol": NAME})
+    adapter = stage.another()
+
+    async def attempt() -> None:
+        await adapter.open()
+        try:
+            with pytest.raises(NotSent) as banned:
+                await adapter.place(order("fails"), 5000)
+            assert banned.value.banned
+            assert 0.5 < banned.value.retry_s < 2
+            await asyncio.to_thread(stage.control.faults, {"kind": "slow", "operation": "listen_key"})
+            with pytest.raises(NotSent, match="are left"):
+                await anext(adapter.hints())
+            assert await asyncio.to_thread(stage.control.fired) == [0]
+        finally:
+            await adapter.close()
+
+    stage.run(attempt())
+
+
 def test_a_request_that_travelled_too_long_was_not_taken(stage: Stage) -> None:
     stage.control.faults({"kind": "slow", "operation": "place", "protocol": NAME, "delay_s": 0.2})
     with pytest.raises(NotSent, match="-1021"):

@@ -151,6 +151,34 @@ def test_a_rate_limit_hands_on_how_long_to_wait() -> None:
         assert (limited.limited, limited.retry_s) == (True, 12.0)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "least"),
+    [
+        (418, {"code": -1003, "msg": "Way too many requests; IP banned until 1700000300000. Please"}, 300),
+        (429, {"code": -1003, "msg": "Too many requests; current limit is 2400"}, 60),
+        (418, {"code": -1003, "msg": "Banned."}, 120),
+        (418, "<html>teapot</html>", 120),
+        (429, "<html>slow down</html>", 60),
+        (429, {"code": -1015, "msg": "Too many new orders; current limit is 300 orders per TEN_SECONDS."}, 1),
+    ],
+)
+def test_a_rate_limit_without_a_header_is_waited_out(status: int, body: object, least: float) -> None:
+    limited = meaning(_reply(status, body), 1_700_000_000_000)
+    assert isinstance(limited, NotSent)
+    assert limited.banned
+    assert least <= limited.retry_s <= least + 1
+    quick = meaning(_reply(status, body), 1_700_000_000_000, rate=60)
+    assert isinstance(quick, NotSent)
+    assert quick.retry_s == pytest.approx(limited.retry_s / 60, abs=1)
+
+
+def test_no_ban_is_longer_than_the_venues_longest() -> None:
+    words = "Way too many requests; IP banned until 9999999999999. Please"
+    limited = meaning(_reply(418, {"code": -1003, "msg": words}), 1_700_000_000_000)
+    assert isinstance(limited, NotSent)
+    assert limited.retry_s <= 3 * 24 * 3600 + 1
+
+
 def test_a_server_error_with_a_refusals_code_proves_nothing() -> None:
     assert isinstance(_meaning(500, -2019), Unclear)
     assert isinstance(_meaning(408, -1007), Unclear)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
@@ -120,6 +121,14 @@ def test_a_ban_keeps_everything_from_the_venue() -> None:
     room = guarded.room("cancel", protects=True)
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(room, 0.05))
+
+
+@pytest.mark.parametrize(("banned", "least"), [(True, 119), (False, 0.5)])
+def test_a_ban_that_names_no_time_is_two_minutes(banned: bool, least: float) -> None:
+    guarded, _ = _guarded(NotSent("418", limited=True, banned=banned))
+    assert _refused(guarded, "look_up") is NotSent
+    wait = guarded._budget.wait(1, True, time.monotonic(), QUERIES)
+    assert least < wait <= least + 1
 
 
 def test_what_the_venue_counts_is_used_whoever_used_it() -> None:

@@ -20,10 +20,15 @@ from market_data.live.prices import Quote
 from market_data.live.words import quote_of
 
 D = Decimal
+NOW_MS = 1_700_000_000_000
 
 
 class Client:
+    id = "krakenfutures"
     last_response_headers: dict[str, str] | None = None
+
+    def milliseconds(self) -> int:
+        return NOW_MS
 
 
 def ask(error: BaseException | None, headers: dict[str, str] | None = None, times: int = 1) -> float:
@@ -78,6 +83,33 @@ def test_whatever_goes_wrong_is_trouble(error: BaseException) -> None:
 )
 def test_retry_after(headers: dict[str, str] | None, seconds: float) -> None:
     assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("venue", "words", "headers", "least_s"),
+    [
+        ("binance", f"418 IP banned until {NOW_MS + 300_000}. Please", None, 300),
+        ("binanceusdm", f"418 IP banned until {NOW_MS + 300_000}. Please", {"Retry-After": "7"}, 7),
+        ("binanceusdm", "418 I'm a teapot", None, 120),
+        ("binanceusdm", '{"code":-1003,"msg":"Too many requests"}', None, 60),
+        ("krakenfutures", "apiLimitExceeded", None, 0.7),
+    ],
+)
+def test_a_ban_without_a_header_is_waited_out(
+    venue: str, words: str, headers: dict[str, str] | None, least_s: float
+) -> None:
+    async def run() -> float:
+        client = Client()
+        client.id, client.last_response_headers = venue, headers
+
+        async def fail() -> None:
+            raise ccxt.DDoSProtection(f"{venue} {words}")
+
+        with pytest.raises(Trouble) as caught:
+            await Gate().ask(client, fail)
+        return float(str(caught.value).split()[2])
+
+    assert least_s <= asyncio.run(run()) + 0.5 <= least_s + 2.5
 
 
 def test_what_a_venue_does_not_have_is_not_asked_for_again() -> None:
