@@ -46,7 +46,14 @@ VenueSymbols = Annotated[
         callback=filled,
     ),
 ]
-Sandbox = Annotated[bool, typer.Option("--sandbox", help="The venue's own test network.")]
+Sandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help="The venue's own test network: Binance's demo trading. Kraken Futures has none any more: see "
+        "simulate-venue.",
+    ),
+]
 
 
 def add(app: typer.Typer) -> None:
@@ -91,7 +98,7 @@ def live(
     **Examples**
 
     - `python migrate_schema.py && python run.py live --force --with-health`: the line for a platform
-    - `run.py live --venue krakenfutures --sandbox`
+    - `run.py live --venue binanceusdm --sandbox`
     - For practice, `run.py simulate-venue` prints the whole line, with keys, that trades there
     """
 

@@ -48,9 +48,9 @@ class RiskSettings(Section):
     expected_fundings: int = Field(
         3,
         ge=0,
-        description="Funding settlements that a position is expected to live through. It counts settlements, not "
-        "hours: 3 are a day at Binance, which settles every 8 h (some contracts oftener), and 3 h at Kraken "
-        "Futures, which settles every hour.",
+        description="Funding settlements that a position is expected to live through. Not hours: 3 are a day "
+        "at Binance, which settles every 8 h (some contracts oftener), and 3 h at Kraken Futures, which "
+        "settles every hour.",
     )
     data_age_s: int = Field(1800, ge=1, description="Most age of the symbol's mark and of the signal.")
     basis_pct: Percent = Field(Decimal("0.75"), description="Most distance of mark to spot, of spot.")

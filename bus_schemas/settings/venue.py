@@ -14,6 +14,9 @@ PAPER = "paper"
 PROVEN = ("krakenfutures", "binanceusdm")
 """Venues whose adapters pass the conformance suite. Any other perpetual venue of ccxt can be named."""
 
+_GONE_SANDBOXES = {"krakenfutures": "Kraken closed its Futures demo on 14 July 2026"}
+"""ccxt still has the host of each, which is a page of advertisement now."""
+
 VenueName = Annotated[
     str, spelled(r"[a-z0-9_]{2,32}", "paper, krakenfutures, binanceusdm or another id of ccxt")
 ]
@@ -27,7 +30,10 @@ class VenueSettings(Section):
     """
 
     name: VenueName = Field(PAPER, description="paper, krakenfutures, binanceusdm, or another id of ccxt.")
-    sandbox: bool = Field(False, description="The venue's own test network.")
+    sandbox: bool = Field(
+        False,
+        description="The venue's own test network: Binance's demo trading. Kraken Futures has none any more.",
+    )
     api_key: SecretStr | None = Field(None, description="With trading rights and without withdrawal.")
     api_secret: SecretStr | None = Field(None, description="Its secret.")
     password: SecretStr | None = Field(None, description="Pass phrase, where the venue has one.")
@@ -81,14 +87,22 @@ class VenueSettings(Section):
         return self.name in PROVEN
 
     def contradictions(self) -> Iterator[Contradiction]:
-        """A key without its secret, or the reverse; a sandbox at a URL of one's own."""
+        """A key without its secret, or the reverse; a sandbox at a URL of one's own, or one that is gone."""
         if (self.api_key is None) != (self.api_secret is None):
             yield Contradiction(
                 ("api_key", "api_secret"), "api_key and api_secret go together; one is missing"
             )
         if self.sandbox and self.rest_url:
             yield Contradiction(("sandbox", "rest_url"), "sandbox and rest_url both say where the venue is")
+        if self.sandbox and (gone := gone_sandbox(self.name)):
+            yield Contradiction(("name", "sandbox"), gone)
         if self.clock_rate != 1.0 and not self.rest_url:
             yield Contradiction(
                 ("clock_rate", "rest_url"), "only a simulated venue has another clock_rate: give its rest_url"
             )
+
+
+def gone_sandbox(name: str) -> str:
+    """That the venue's sandbox is no more, in a sentence; empty where nobody said so."""
+    why = _GONE_SANDBOXES.get(name)
+    return f"{name} has no sandbox any more: {why}. Practise with run.py simulate-venue" if why else ""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.settings import VenueSettings
-from bus_schemas.settings.venue import PROVEN
+from bus_schemas.settings.venue import PROVEN, gone_sandbox
 from bus_schemas.venues.clock import VenueClock
 
 
@@ -22,7 +22,7 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
         name: another of the venue's ids, such as its spot market; default the venue itself.
 
     Raises:
-        ConfigurationError: ccxt has no such venue, or the venue has no sandbox.
+        ConfigurationError: ccxt has no such venue, or the venue has no sandbox, or none any more.
     """
     name = name or settings.name
     make = require_known(name)
@@ -38,6 +38,8 @@ def make_client(settings: VenueSettings, clock: VenueClock, *, keys: bool, name:
                 options[field] = value.get_secret_value()
     client = make(options)
     if settings.sandbox:
+        if gone := gone_sandbox(name):
+            raise ConfigurationError(gone)
         if "test" not in client.urls:
             raise ConfigurationError(f"{name} has no sandbox")
         if client.id.startswith("binance"):  # its test network is gone; demo trading took its place

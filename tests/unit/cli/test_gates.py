@@ -120,7 +120,7 @@ def test_consent(environment: dict[str, str], terminal: bool, level: str, said: 
 @pytest.mark.parametrize(
     ("more", "asked"),
     [
-        ({"sandbox": True}, False),
+        ({"name": "binanceusdm", "sandbox": True}, False),
         ({"rest_url": "http://127.0.0.1:8900"}, False),
         ({"rest_url": "http://127.9.9.9"}, False),
         ({"rest_url": "http://[::1]:8900"}, False),
@@ -147,8 +147,8 @@ def test_practice_asks_nobody(more: dict[str, Any], asked: bool) -> None:
         ({}, {}, EXIT_NO_CONSENT),
         ({}, agreed.given(), None),
         ({"api_key": None, "api_secret": None}, PROD, EXIT_NO_KEYS),
-        ({"sandbox": True}, {}, None),
-        ({"sandbox": True, "api_key": None, "api_secret": None}, {}, EXIT_NO_KEYS),
+        ({"name": "binanceusdm", "sandbox": True}, {}, None),
+        ({"name": "binanceusdm", "sandbox": True, "api_key": None, "api_secret": None}, {}, EXIT_NO_KEYS),
     ],
 )
 def test_execution_asks_again(more: dict[str, Any], environment: dict[str, str], code: int | None) -> None:
@@ -206,7 +206,7 @@ def test_no_record_at_all() -> None:
         (-1001, {}, "wrong"),
         (-5000, {"clock_offset_ms": 5000}, "ok"),
         (-3 * DAY, {}, "wrong"),
-        (-3 * DAY, {"sandbox": True}, "wrong"),
+        (-3 * DAY, {"name": "binanceusdm", "sandbox": True}, "wrong"),
         (30_000, {"rest_url": "http://127.0.0.1:1"}, "wrong"),
         (-3 * DAY, {"rest_url": "http://127.0.0.1:1"}, "note"),
         (30_000, {"rest_url": "http://127.0.0.1:1", "clock_rate": 60}, "note"),

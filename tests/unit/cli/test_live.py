@@ -62,7 +62,11 @@ def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
     ("more", "namespace", "claim"),
     [
         ({}, "live-krakenfutures", "live krakenfutures"),
-        ({"sandbox": True}, "live-krakenfutures-sandbox", "live krakenfutures-sandbox"),
+        (
+            {"name": "binanceusdm", "sandbox": True},
+            "live-binanceusdm-sandbox",
+            "live binanceusdm-sandbox",
+        ),
         (
             {"rest_url": "http://127.0.0.1:1"},
             "live-krakenfutures-practice",
