@@ -66,8 +66,8 @@ class KrakenStream:
         event, feed = message.get("event"), str(message.get("feed", ""))
         if event == "challenge" and "message" in message:
             await self._subscribe(str(message["message"]))
-        elif event in ("alert", "error"):
-            raise Unclear(f"the venue does not let us listen: {message.get('message')}")
+        elif event in ("alert", "error") or str(event).endswith("_failed"):
+            raise Unclear(f"the venue does not let us listen: {message.get('message') or event}")
         elif event is not None:
             pass
         elif feed.endswith("_snapshot"):
@@ -76,8 +76,12 @@ class KrakenStream:
         elif feed == "fills":
             return [self._hint(row) for row in message.get("fills") or ()]
         elif feed == "open_orders":
-            self._remember([message.get("order") or {}])
-            return [self._hint(message.get("order") or message)]
+            order = message.get("order") or {}
+            if message.get("is_cancel"):  # one that was filled is told in full, another by its id
+                self._names.pop(str(order.get("order_id")), None)
+            else:
+                self._remember([order])
+            return [self._hint(order or message)]
         return ()
 
     async def _subscribe(self, challenge: str) -> None:

@@ -26,6 +26,7 @@ from execution.simulator.orders import (
     SimEvent,
     SimFill,
     SimOrder,
+    SimStatus,
     Ticked,
 )
 from execution.simulator.protocol import Socket, SocketRoute
@@ -39,7 +40,6 @@ _FILLS = 100
 
 _REASONS: Mapping[str, str] = {
     "user": "cancelled_by_user",
-    "full_fill": "full_fill",
     "reduce_only": "would_not_reduce_position",
     "margin": "not_enough_margin",
     "dead_man_switch": "dead_man_switch",
@@ -205,6 +205,9 @@ class Feeds:
                 "triggered": "stop_order_triggered",
             }.get(event.cause, "partial_fill")
             return {"order": order_row(order, self._name(order.symbol)), "is_cancel": False, "reason": reason}
+        if order.status is SimStatus.FILLED:
+            row = order_row(order, self._name(order.symbol))
+            return {"order": row, "is_cancel": True, "reason": "full_fill"}
         update: Words = {"order_id": order.order_id, "is_cancel": True}
         if order.client_id:
             update["cli_ord_id"] = order.client_id

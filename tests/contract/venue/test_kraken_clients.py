@@ -272,7 +272,8 @@ def test_sdk_hears_its_orders_and_fills_by_websocket(trade: Trade, venue: Runnin
             fills = await until(lambda m: m.get("feed") == "fills" and "fills" in m)
             assert fills["fills"][0]["cli_ord_id"] == client_id
             ended = await until(lambda m: m.get("feed") == "open_orders" and m.get("is_cancel") is True)
-            assert (ended["order_id"], ended["reason"]) == (sent["order_id"], "full_fill")
+            assert (ended["order"]["order_id"], ended["reason"]) == (sent["order_id"], "full_fill")
+            assert (ended["order"]["qty"], ended["order"]["filled"]) == (0, 0.01)
             await until(lambda m: m.get("feed") == "ticker" and m.get("markPrice") == 58_900)
             await until(lambda m: m.get("feed") == "open_positions" and m.get("positions"))
             await until(lambda m: m.get("feed") == "heartbeat" and "time" in m)

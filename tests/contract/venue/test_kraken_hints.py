@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from execution.live.faults import Unclear
 from execution.live.kraken import KrakenFutures
+from execution.live.kraken_stream import KrakenStream
 from execution.live.port import Hint
 from tests.contract.venue.kraken_stage import (
     SYMBOL,
@@ -85,6 +87,33 @@ def test_hints_with_a_wrong_secret_fail_without_a_word_of_it(stage: Stage) -> No
         await wrong.close()
 
     stage.run(listen())
+
+
+def stream() -> KrakenStream:
+    return KrakenStream("ws://nowhere", "k", "c2VjcmV0", lambda name: name)
+
+
+@pytest.mark.parametrize("event", ["subscribed_failed", "unsubscribed_failed", "alert", "error"])
+def test_a_feed_that_is_refused_is_no_silence(event: str) -> None:
+    with pytest.raises(Unclear, match="let us listen"):
+        asyncio.run(stream()._read({"event": event, "feed": "open_orders"}))
+
+
+@pytest.mark.parametrize("event", ["info", "subscribed", "unsubscribed", "pong"])
+def test_other_events_are_no_news(event: str) -> None:
+    assert asyncio.run(stream()._read({"event": event, "feed": "open_orders"})) == ()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_end_is_told_in_full_or_by_its_id(whole: bool) -> None:
+    order = {"instrument": "PF_XBTUSD", "order_id": "u", "qty": 0.01, "filled": 0.0, "cli_ord_id": "c"}
+    ear = stream()
+    news: dict[str, Any] = {"feed": "open_orders", "order": order, "is_cancel": False, "reason": "x"}
+    assert asyncio.run(ear._read(news)) == [Hint(symbol="PF_XBTUSD", client_id="c")]
+    ended: dict[str, Any] = {"feed": "open_orders", "is_cancel": True, "reason": "full_fill"}
+    ended |= {"order": order | {"qty": 0.0}} if whole else {"order_id": "u", "cli_ord_id": "c"}
+    assert asyncio.run(ear._read(ended)) == [Hint(symbol="PF_XBTUSD", client_id="c")]
+    assert ear._names == {}, "an order that has ended is forgotten"
 
 
 async def _hear(hints: AsyncIterator[Hint], wanted: Callable[[Hint], bool]) -> Hint:
