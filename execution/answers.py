@@ -125,12 +125,17 @@ def _rejected(turn: Turn, position: Position, order: Order, body: OrderRejected)
     if not turn.move(position, order, OrderEvent.REJECT, f"{body.reason.value}: {body.detail}"):
         return
     if order.leg is Leg.STOP and body.reason is VenueRefusal.WOULD_TRIGGER:
-        count = max(position.refused.get(Leg.STOP.value, 0) + 1, turn.settings.stop_attempts)
-        position.refuse(Leg.STOP, count, turn.time)
         moved = position.break_even and order.trigger == position.stop
-        position.exit = position.exit or (ExitReason.BREAK_EVEN if moved else ExitReason.EMERGENCY)
+        _leave(turn, position, ExitReason.BREAK_EVEN if moved else ExitReason.EMERGENCY)
     else:
         _count_refusal(turn, position, order)
+
+
+def _leave(turn: Turn, position: Position, reason: ExitReason) -> None:
+    """The price is beyond the stop: the position is closed at market, and another stop can wait."""
+    count = max(position.refused.get(Leg.STOP.value, 0) + 1, turn.settings.stop_attempts)
+    position.refuse(Leg.STOP, count, turn.time)
+    position.exit = position.exit or reason
 
 
 def _give_up_amending(turn: Turn, position: Position, order: Order) -> None:
@@ -157,9 +162,34 @@ def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelle
         return
     if not order.settled:
         turn.look_up(position, order)
-    progress = order.leg is Leg.CLOSE and order.filled > ZERO
-    if not asked_for and order.leg is not Leg.ENTRY and not progress:
+    if asked_for or order.leg is Leg.ENTRY:
+        return
+    taken = max(order.filled, body.filled)
+    if order.leg is Leg.CLOSE:
+        _unmet(turn, position, taken)
+    elif (
+        order.leg is Leg.STOP and taken > ZERO
+    ):  # it has triggered, and the market took a part: the rest is due
+        _leave(turn, position, _stop_exit(position, order))
+    else:
         _count_refusal(turn, position, order)
+
+
+def _unmet(turn: Turn, position: Position, taken: Decimal) -> None:
+    """The market did not take all of a closing order: the rest is asked for again, at a bounded rate."""
+    bound = turn.settings.close_attempts
+    position.unmet_at = turn.time
+    position.unmet = position.unmet + 1 if taken == ZERO else min(position.unmet + 1, bound)
+    rounds, more = divmod(position.unmet, bound)
+    if taken == ZERO and more == 0 and rounds & (rounds - 1) == 0:  # told again when they have doubled
+        turn.mismatch(
+            f"the market took nothing of {position.unmet} closing orders; {position.signed} stay open"
+        )
+
+
+def _stop_exit(position: Position, order: Order) -> ExitReason:
+    moved = position.break_even and order.trigger == position.stop
+    return ExitReason.BREAK_EVEN if moved else ExitReason.STOP
 
 
 def _cancel_rejected(turn: Turn, position: Position, order: Order) -> None:
@@ -217,6 +247,8 @@ def _filled(turn: Turn, position: Position, order: Order, body: OrderFilled) -> 
     order.filled += quantity
     if order.leg is Leg.CLOSE:  # it gets on: the rest is asked for without waiting
         position.allow(Leg.CLOSE)
+        if order.filled >= order.quantity:
+            position.unmet = 0
     profit = _book(turn, position, order, body, quantity)
     turn.move(position, order, OrderEvent.FILL_ALL if order.filled >= order.cap else OrderEvent.FILL_PART)
     turn.say(
@@ -250,8 +282,7 @@ def _book(turn: Turn, position: Position, order: Order, body: OrderFilled, quant
         _bare(turn, position, body)
         return ZERO
     if order.leg is Leg.STOP:
-        moved = position.break_even and order.trigger == position.stop
-        position.last_exit = ExitReason.BREAK_EVEN if moved else ExitReason.STOP
+        position.last_exit = _stop_exit(position, order)
     elif order.leg is Leg.CLOSE:
         position.last_exit = position.exit or ExitReason.EMERGENCY
     else:

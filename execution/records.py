@@ -23,6 +23,15 @@ RETRY_MAX_MS = 3_600_000
 
 _RETRY_DOUBLINGS = 6
 
+THIN_MS = 1_000
+"""Event time after a closing order that the market did not take in full, beyond the bound, until the next."""
+
+THIN_MAX_MS = 30_000
+"""Longest such wait; each order of which the market takes nothing doubles it until then. Short, because the
+venue would do as asked, and a book that is empty now may fill any moment."""
+
+_THIN_DOUBLINGS = 5
+
 RECENT_IDS = 128
 """Client ids kept of orders that have left the state, so that late duplicates are known as ours."""
 
@@ -106,6 +115,9 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         taken: contracts that each target's orders have filled.
         refused: refusals of each leg that count towards its bound.
         refused_at: event time of each leg's last such refusal.
+        unmet: closing orders in a row that the market did not take in full; what it takes some of counts no
+            further than the bound.
+        unmet_at: event time of the last such order's end.
         exit: why the position is being closed at market; None while it is not.
         last_exit: what the latest closing fill was for.
         entry_withdrawn: what is unfilled of the entry is no longer wanted.
@@ -134,6 +146,8 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     taken: dict[str, Decimal] = {}
     refused: dict[str, int] = {}
     refused_at: dict[str, Millis] = {}
+    unmet: int = 0
+    unmet_at: Millis = 0
     exit: ExitReason | None = None
     last_exit: ExitReason | None = None
     entry_withdrawn: bool = False
@@ -187,8 +201,13 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether an order of this leg may be placed now.
 
         Freely up to the bound; beyond it again and again, after a wait that doubles up to `RETRY_MAX_MS`:
-        a position that is never asked about again would stay without a stop for good.
+        a position that is never asked about again would stay without a stop for good. Where the market is
+        too thin for a closing order, the wait is short.
         """
+        if leg is Leg.CLOSE and self.unmet >= attempts:
+            wait = min(THIN_MS << min(self.unmet - attempts, _THIN_DOUBLINGS), THIN_MAX_MS)
+            if time - self.unmet_at < wait:
+                return False
         over = self.refused.get(leg.value, 0) - attempts
         if over < 0:
             return True
@@ -199,6 +218,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         """A person has looked or wants it closed: closing order and stop may be tried at once."""
         for leg in (Leg.CLOSE, Leg.STOP):
             self.allow(leg)
+        self.unmet = 0
 
     def allow(self, leg: Leg) -> None:
         """Forget the leg's refusals."""

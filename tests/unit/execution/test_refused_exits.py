@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from bus_schemas.events import Acknowledge, FlattenApproved, KillSwitch, Mismatch
-from tests.unit.execution.desk import Desk
+from bus_schemas.events import Acknowledge, ExitReason, FlattenApproved, KillSwitch, Mismatch, TradeClosed
+from tests.unit.execution.desk import D, Desk
 from tests.unit.execution.world import SYMBOL
 
 
@@ -80,12 +82,81 @@ def test_a_word_about_another_symbol_tries_nothing() -> None:
     assert refused_exit().control(Acknowledge(time=9, by="me", symbol="YUSDT")).placed[-1] == "c3"
 
 
-def test_a_close_that_fills_in_parts_is_asked_for_without_waiting() -> None:
+def flattening() -> Desk:
     desk = Desk().open()
     desk.report(FlattenApproved(time=desk.time, symbol="*", request_id="r"))
-    for number in range(1, 6):
+    return desk.cancelled("t11").cancelled("t21")
+
+
+def test_a_close_that_fills_in_parts_is_asked_for_again_at_once_and_then_every_second() -> None:
+    desk = flattening()
+    for number in range(1, 4):
         desk.fill(f"c{number}", "0.3").cancelled(f"c{number}", "0.3")
-    assert desk.placed[-1] == "c6"
+        assert desk.placed[-1] == (f"c{number + 1}" if number < 3 else "c3")
+    for number in range(4, 7):
+        desk.tick(1)
+        assert desk.placed[-1] == f"c{number}"
+        desk.cancelled(f"c{number}", "0.1").fill(f"c{number}", "0.1")  # told in either order
+        assert desk.placed[-1] == f"c{number}"
+    assert desk.bodies(Mismatch) == []
+    desk.tick(1).fill("c7", "0.8").cancelled("s1")
+    assert desk.position.phase.value == "closed"
+
+
+def test_a_close_that_finds_no_market_is_asked_for_again_within_half_a_minute() -> None:
+    desk = flattening()
+    for name in ("c1", "c2", "c3"):
+        desk.cancelled(name)
+    asked, passed = [], 0
+    while passed < 600:
+        before = len(desk.placed)
+        desk.tick(1)
+        passed += 1
+        if len(desk.placed) > before:
+            asked.append(passed)
+            desk.cancelled(desk.placed[-1])
+    assert asked[:7] == [1, 3, 7, 15, 31, 61, 91]
+    assert {b - a for a, b in pairwise(asked[5:])} == {30}
+    told = [body.detail for body in desk.bodies(Mismatch)]
+    assert [detail.split()[5] for detail in told] == ["3", "6", "12", "24"]
+    assert "2 stay open" in told[0]
+    desk.report(FlattenApproved(time=desk.time, symbol="*", request_id="r2"))
+    assert desk.placed[-1] == f"c{4 + len(asked)}"  # a person's word does not wait
+
+
+def test_a_close_in_a_thin_market_that_gets_on_waits_a_second_again() -> None:
+    desk = flattening()
+    for name in ("c1", "c2", "c3"):
+        desk.cancelled(name)
+    for name, seconds in (("c4", 1), ("c5", 2), ("c6", 4)):
+        assert desk.tick(seconds).placed[-1] == name
+        desk.cancelled(name)
+    desk.tick(8).fill("c7", "0.1").cancelled("c7", "0.1")
+    assert desk.tick(1).placed[-1] == "c8"
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["fill_first", "end_first"])
+def test_what_is_left_of_a_stop_that_the_market_took_in_part_is_closed_at_once(early: bool) -> None:
+    desk = Desk().open()
+    if early:
+        desk.cancelled("s1", "0.8").fill("s1", "0.8")
+    else:
+        desk.fill("s1", "0.8").cancelled("s1", "0.8")
+    assert desk.placed[-1] == "c1"
+    assert "s2" not in desk.placed
+    assert desk.command_of("c1").quantity == D("2" if early else "1.2")
+    desk.cancelled("t11").cancelled("t21").fill("c1", "1.2")
+    if early:
+        desk.cancelled("c1", "1.2")  # nothing is left to reduce
+    (trade,) = desk.bodies(TradeClosed)
+    assert (trade.reason, trade.quantity) == (ExitReason.STOP, 2)
+    assert desk.bodies(Mismatch) == []
+
+
+def test_a_stop_that_was_cancelled_without_a_fill_is_placed_again() -> None:
+    desk = Desk().open().cancelled("s1")
+    assert desk.placed[-1] == "s2"
+    assert "c1" not in desk.placed
 
 
 def test_an_adopted_position_whose_stop_is_refused_is_told_and_never_closed() -> None:
