@@ -21,7 +21,7 @@ from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Sid
 from bus_schemas.settings import VenueSettings
 from execution.live import binance_parse as parse
 from execution.live.adapter import CcxtVenue, number, readable
-from execution.live.binance_stream import UserStream
+from execution.live.binance_stream import EVENTS, UserStream
 from execution.live.binance_words import FINISHED, UNCHANGED, code_of, meaning
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.hints import HintStream
@@ -281,7 +281,8 @@ class BinanceFutures(CcxtVenue):
             if (left_s := self._still_until - self._clock.mark()) > 0:  # nobody rations what is asked here
                 raise NotSent(f"after a rate limit; {left_s:.0f} s are left", left_s, limited=True)
             answer = await self.ask(self._client.fapiPrivatePostListenKey, {})
-            return str(self._client.get_private_ws_url("linear", str(answer["listenKey"])))
+            address = str(self._client.get_private_ws_url("linear", str(answer["listenKey"])))
+            return f"{address}&events={'/'.join(EVENTS)}"
 
         async def renew() -> object:
             return await self.ask(self._client.fapiPrivatePutListenKey, {})

@@ -174,6 +174,8 @@ def hints(message: Raw, canonical: Callable[[str], str]) -> list[Hint]:
     if isinstance(body, Mapping) and "s" in body:
         client = str(body.get("caid") or body.get("c") or "")
         return [Hint(symbol=canonical(str(body["s"])), client_id=client)]
+    if message.get("e") == "TRADE_LITE":
+        return [Hint(symbol=canonical(str(message["s"])), client_id=str(message.get("c") or ""))]
     update = message.get("a")
     if isinstance(update, Mapping):
         symbols = {str(held["s"]) for held in update.get("P", ()) if "s" in held}

@@ -14,6 +14,15 @@ from execution.live.port import Hint
 
 _PING_S = 20.0
 _EXPIRED = "listenKeyExpired"
+EVENTS = (
+    "ORDER_TRADE_UPDATE",
+    "ACCOUNT_UPDATE",
+    "ALGO_UPDATE",
+    "MARGIN_CALL",
+    "ACCOUNT_CONFIG_UPDATE",
+    _EXPIRED,
+)
+"""What the stream is asked for: one that names no events stays silent."""
 
 
 class UserStream:

@@ -37,11 +37,14 @@ class UserEvents:
     def __init__(self, exchange: Exchange, clock: SimClock) -> None:
         self._exchange = exchange
         self._clock = clock
+        self._untold: set[str] = set()
 
     def messages(self, event: SimEvent) -> Iterator[Message]:
         """What the account's owner hears of an event."""
         if isinstance(event, Filled):
+            yield self._lite(event.order, event.fill)
             yield self._order("TRADE", event.order, event.fill)
+            yield from self._triggered(event.order)
         elif isinstance(event, BalanceChanged):
             yield self._account(event)
         elif isinstance(event, OrderChanged) and event.order.conditional:
@@ -53,13 +56,41 @@ class UserEvents:
                 yield self._order(_EXECUTIONS.get(event.cause, ended), event.order, None)
             if event.order.origin and not event.order.alive:
                 origin = self._exchange.order(event.order.origin, conditional=True)
+                yield from self._triggered(event.order)
                 if origin is not None:
                     yield self._algo(origin, algo_status(origin, event.order), event.order)
 
     def _algo_changed(self, event: OrderChanged) -> Iterator[Message]:
         if event.order.status is SimStatus.TRIGGERED:
+            self._untold.add(event.order.order_id)
             yield self._algo(event.order, "TRIGGERING", None)
-        yield self._algo(event.order, algo_status(event.order, None), None)
+        else:
+            yield self._algo(event.order, algo_status(event.order, None), None)
+
+    def _triggered(self, became: SimOrder) -> Iterator[Message]:
+        """That a conditional order was triggered is told after what its successor did at once."""
+        if became.origin in self._untold:
+            self._untold.remove(became.origin)
+            origin = self._exchange.order(became.origin, conditional=True)
+            if origin is not None:
+                yield self._algo(origin, "TRIGGERED", None)
+
+    def _lite(self, order: SimOrder, fill: SimFill) -> Message:
+        return {
+            "e": "TRADE_LITE",
+            "E": self._clock.now(),
+            "T": fill.time,
+            "s": self._exchange.listing(order.symbol).name,
+            "q": text(order.quantity),
+            "p": price_text(order.price),
+            "m": fill.liquidity is Liquidity.MAKER,
+            "c": order.client_id,
+            "S": side_word(order.side),
+            "L": text(fill.price),
+            "l": text(fill.quantity),
+            "t": int(fill.fill_id),
+            "i": int(order.order_id),
+        }
 
     def _order(self, execution: str, order: SimOrder, fill: SimFill | None) -> Message:
         now, listing = self._clock.now(), self._exchange.listing(order.symbol)
@@ -171,6 +202,8 @@ def user_topic(message: Message) -> str:
     """What a message is about, for fault plans."""
     if message["e"] == "ACCOUNT_UPDATE":
         return "balance"
+    if message["e"] == "TRADE_LITE":
+        return "fill"
     return "fill" if message["o"].get("x") == "TRADE" else "order"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -30,16 +31,24 @@ class Connection:
 
     Args:
         combined: messages name their stream.
+
+    Attributes:
+        streams: what was subscribed to; of a listen key the events that are wanted, None for all.
+        private: only there the user stream says anything.
     """
 
     def __init__(self, socket: Socket, combined: bool) -> None:
         self.socket = socket
         self.combined = combined
-        self.streams: dict[str, None] = {}
+        self.streams: dict[str, frozenset[str] | None] = {}
+        self.private = socket.request.path.startswith("/private/")
 
     def push(self, stream: str, message: Any, topic: str) -> None:
         """Send a message of a stream, if it is wanted."""
-        if stream in self.streams:
+        if stream not in self.streams:
+            return
+        events = self.streams[stream]
+        if events is None or message["e"] in events:
             self.socket.push({"stream": stream, "data": message} if self.combined else message, topic)
 
 
@@ -130,17 +139,19 @@ class Streams:
     async def _single(self, socket: Socket) -> None:
         request = socket.request
         names = [name for name in request.match_info.get("streams", "").split("/") if name]
-        await self._serve(Connection(socket, False), [*names, *_listen_keys(socket)])
+        await self._serve(Connection(socket, False), names)
 
     async def _combined(self, socket: Socket) -> None:
         names = socket.request.query.get("streams", "").split("/")
-        await self._serve(Connection(socket, True), [*names, *_listen_keys(socket)])
+        await self._serve(Connection(socket, True), names)
 
     async def _serve(self, connection: Connection, names: Sequence[str]) -> None:
         self._connections.add(connection)
         try:
             # A number is ccxt's way of opening several connections; it names no stream.
             self._subscribe(connection, [name for name in names if name and not name.isdecimal()])
+            for key, events in _listen_keys(connection.socket):
+                self._subscribe(connection, [key], events)
             async for text in connection.socket:
                 connection.socket.push(self._answer(connection, text))
         except Trouble as trouble:
@@ -169,7 +180,9 @@ class Streams:
             return {"error": {"code": trouble.code, "msg": trouble.words}, "id": number}
         return {"result": None, "id": number}
 
-    def _subscribe(self, connection: Connection, names: Sequence[str]) -> None:
+    def _subscribe(
+        self, connection: Connection, names: Sequence[str], events: frozenset[str] | None = None
+    ) -> None:
         for name in names:
             if name in connection.streams:
                 continue
@@ -180,7 +193,10 @@ class Streams:
                 self._candles[candles] += 1
                 if candles not in self._unwatch:
                     self._unwatch[candles] = self._exchange.watch_candles(*candles)
-            connection.streams[name] = None
+            if name == self._key:
+                connection.streams[name] = events if connection.private else frozenset()
+            else:
+                connection.streams[name] = None
 
     def _unsubscribe(self, connection: Connection, names: Sequence[str]) -> None:
         for name in names:
@@ -235,6 +251,9 @@ class Streams:
             connection.push(stream, message, topic)
 
 
-def _listen_keys(socket: Socket) -> list[str]:
-    key = socket.request.query.get("listenKey", "")
-    return [key] if key else []
+def _listen_keys(socket: Socket) -> list[tuple[str, frozenset[str]]]:
+    """Each listen key of the query string with the events that were asked for: none, where none are named."""
+    query = socket.request.query
+    keys, events = query.getall("listenKey", []), query.getall("events", [])
+    pairs = zip_longest(keys, events, fillvalue="")
+    return [(key, frozenset(names.split("/"))) for key, names in pairs if key]

@@ -372,6 +372,8 @@ def test_ccxt_trades(venue: RunningVenue) -> None:
 
 def test_ccxt_listens(venue: RunningVenue) -> None:
     async def use(client: Any) -> None:
+        url = client.get_private_ws_url  # it asks for no events, upon which the venue says nothing
+        client.get_private_ws_url = lambda *args: f"{url(*args)}&events=ORDER_TRADE_UPDATE"
         orders = asyncio.create_task(client.watch_orders(SYMBOL))
         candles = asyncio.create_task(client.watch_ohlcv(SYMBOL, "1m"))
         while not orders.done():

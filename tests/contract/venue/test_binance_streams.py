@@ -16,6 +16,7 @@ from tests.support.venue import RunningVenue, simulated_here
 
 NAME = "binanceusdm"
 MINUTE_MS = 60_000
+EVENTS = "ORDER_TRADE_UPDATE/ACCOUNT_UPDATE/ALGO_UPDATE/listenKeyExpired"
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +37,10 @@ class Wire:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
+        self.passed = 0
 
     async def next(self) -> Any:
+        self.passed += 1
         return await self._socket.receive_json()
 
     async def until(self, **fields: Any) -> Any:
@@ -135,7 +138,7 @@ def test_streams_are_subscribed_listed_and_left(venue: RunningVenue) -> None:
 def test_the_user_stream_tells_a_stops_whole_life(venue: RunningVenue) -> None:
     async def go() -> None:
         key = await _do(_listen_key, venue)
-        async with _wire(venue, f"/private/ws?listenKey={key}") as wire:
+        async with _wire(venue, f"/private/ws?listenKey={key}&events={EVENTS}") as wire:
             order = {"symbol": "BTCUSDT", "quantity": "0.01"}
             await _do(venue.control.order, NAME, **order, side="long", kind="market", client_id="in")
             assert (await wire.until(e="ORDER_TRADE_UPDATE"))["o"]["x"] == "NEW"
@@ -145,13 +148,41 @@ def test_the_user_stream_tells_a_stops_whole_life(venue: RunningVenue) -> None:
             assert (moved["a"]["m"], moved["a"]["P"][0]["pa"]) == ("ORDER", "0.01")
             stop = order | {"side": "short", "kind": "stop", "trigger": "59000", "reduce_only": True}
             await _do(venue.control.order, NAME, **stop, client_id="guard")
-            life = [await wire.until(e="ALGO_UPDATE")]
+            told = [await wire.until(e="ALGO_UPDATE")]
             await _do(venue.control.price, "BTCUSDT", 58_900)
-            while life[-1]["o"]["X"] != "FINISHED":
-                life.append(await wire.until(e="ALGO_UPDATE"))
-            assert [said["o"]["X"] for said in life] == ["NEW", "TRIGGERING", "TRIGGERED", "FINISHED"]
+            while told[-1]["o"].get("X") != "FINISHED":
+                said = await wire.next()
+                told += [said] if "o" in said else []
+            states = [(said["e"][0], said["o"]["X"]) for said in told]
+            became = [("O", "NEW"), ("O", "FILLED"), ("A", "TRIGGERED"), ("A", "FINISHED")]
+            assert states == [("A", "NEW"), ("A", "TRIGGERING"), *became]
+            life = [said for said in told if said["e"] == "ALGO_UPDATE"]
             assert {said["o"]["caid"] for said in life} == {"guard"}
             assert (life[-1]["o"]["aq"], life[-1]["o"]["ai"] != str(life[-1]["o"]["aid"])) == ("0.01", True)
+
+    _run(go())
+
+
+def test_a_user_stream_says_only_what_was_asked_for(venue: RunningVenue) -> None:
+    async def go() -> None:
+        key = await _do(_listen_key, venue)
+        wanted = "&events=TRADE_LITE/ACCOUNT_UPDATE"
+        async with (
+            _wire(venue, f"/private/ws?listenKey={key}{wanted}") as some,
+            _wire(venue, f"/private/ws?listenKey={key}") as none,
+            _wire(venue, f"/ws/{key}") as elsewhere,
+            _wire(venue, f"/private/ws/{key}") as every,
+        ):
+            order = {"symbol": "BTCUSDT", "quantity": "0.01", "side": "long", "kind": "market"}
+            await _do(venue.control.order, NAME, **order, client_id="in")
+            lite = await some.next()
+            assert (lite["e"], lite["s"], lite["c"], lite["l"]) == ("TRADE_LITE", "BTCUSDT", "in", "0.01")
+            assert (await some.next())["e"] == "ACCOUNT_UPDATE"
+            told = [(await every.next())["e"] for _ in range(4)]
+            assert told == ["ORDER_TRADE_UPDATE", "TRADE_LITE", "ORDER_TRADE_UPDATE", "ACCOUNT_UPDATE"]
+            for silent in (none, elsewhere):
+                assert (await silent.ask("LIST_SUBSCRIPTIONS"))["result"] == [key]
+                assert silent.passed == 1
 
     _run(go())
 
@@ -159,7 +190,7 @@ def test_the_user_stream_tells_a_stops_whole_life(venue: RunningVenue) -> None:
 def test_funding_is_told(venue: RunningVenue) -> None:
     async def go() -> None:
         key = await _do(_listen_key, venue)
-        async with _wire(venue, f"/ws/{key}") as wire:
+        async with _wire(venue, f"/private/ws/{key}") as wire:
             order = {"symbol": "BTCUSDT", "quantity": "0.01", "side": "long", "kind": "market"}
             await _do(venue.control.order, NAME, **order)
             await _do(venue.control.funding, "BTCUSDT", "0.0001")
@@ -175,7 +206,7 @@ def test_a_listen_key_ends_and_an_unknown_one_is_refused(venue: RunningVenue) ->
     async def go() -> None:
         key = await _do(_listen_key, venue)
         assert await _do(_listen_key, venue) == key
-        async with _wire(venue, f"/private/ws?listenKey={key}") as wire:
+        async with _wire(venue, f"/private/ws?listenKey={key}&events={EVENTS}") as wire:
             await _do(_listen_key, venue, "DELETE")
             assert (await wire.next())["e"] == "listenKeyExpired"
         async with _wire(venue, "/private/ws?listenKey=unknown") as wire:

@@ -229,6 +229,10 @@ def test_hints_of_the_user_stream() -> None:
         (algo, [Hint(symbol="BTCUSDT", client_id="guard")]),
         (account, [Hint(symbol="ETHUSDT")]),
         (deposit, [Hint(symbol="*")]),
+        (
+            {"e": "TRADE_LITE", "s": "ETHUSDT", "c": "mine", "i": 4},
+            [Hint(symbol="ETHUSDT", client_id="mine")],
+        ),
         ({"e": "MARGIN_CALL"}, [Hint(symbol="*")]),
         ({"result": None, "id": 1}, []),
     ):
