@@ -1,7 +1,7 @@
 """Kraken Futures (linear multi-collateral perpetuals, `PF_…`) through ccxt.
 
-One order id namespace; a stop is an ordinary order and keeps its id when it triggers. `orders/status`
-knows what is open and what ended within five seconds; the history knows the rest.
+One order id namespace; a stop is an ordinary order, and what it becomes goes by its client order id.
+`orders/status` knows what is open and what ended within five seconds; the history knows the rest.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
-from bus_schemas.events import Liquidity, Millis, OrderKind, PlaceOrder, PositionState, Side
+from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Side
 from bus_schemas.settings import VenueSettings
 from bus_schemas.venues.markets import Market
+from execution.live import kraken_lookup as lookup
 from execution.live import kraken_words as words
 from execution.live.adapter import CcxtVenue, number, readable
-from execution.live.faults import Denied, NotHeld, NotSent, Unclear, VenueFault
+from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.hints import HintStream
 from execution.live.kraken_stream import KrakenStream
 from execution.live.port import (
@@ -37,6 +36,8 @@ _KINDS = {OrderKind.LIMIT: "lmt", OrderKind.MARKET: "mkt", OrderKind.STOP: "stp"
 _CHECK = "api-keys/v3/check"
 _SLACK_MS = 60_000
 _LOOK_BACK_MS = 7 * 86_400_000
+_MARK_MS = 600_000
+"""For how long after a settlement the mark is about what it was."""
 _PAGES = 50
 _HISTORY_REST_S = 15.0
 _LOG_PAGE = 50
@@ -49,6 +50,7 @@ class KrakenFutures(CcxtVenue):
     def __init__(self, settings: VenueSettings, symbols: Sequence[str]) -> None:
         super().__init__(settings, symbols)
         self._history_closed = 0.0
+        self._absent = lookup.Absent()
         # ccxt does not know the endpoint that tells the key's rights; with this it signs it too
         urls, options = self._client.urls["api"], self._client.options
         urls["auth"] = str(urls["history"]).replace("/api/history/", "/api/auth/")
@@ -159,29 +161,51 @@ class KrakenFutures(CcxtVenue):
     @readable
     async def look_up(self, ref: OrderRef) -> VenueOrder | None:
         """Kraken has no page of one order's fate: what has ended for long is told from its events and
-        fills."""
-        request = {"orderIds": [ref.venue_id]} if ref.venue_id else {"cliOrdIds": ref.client_id}
-        try:
-            answer = await self.ask(self._client.privateGetOrdersStatus, request)
-        except NotHeld:
-            answer = {}
-        for row in _rows(answer, "orders", {}):
-            found = words.order_status(row, self.canonical(str(row["order"]["symbol"])))
-            told = None not in (row["order"].get("quantity"), row["order"].get("filled"))
-            if told and (ref.venue_id == found.venue_id or ref.client_id == found.client_id):
-                return found
+        fills. Where these tell no end, and yet the venue lists the order nowhere as open, it is gone."""
+        answer = await self._statuses(ref)
+        asked = self.told_time(answer) or self.now()
+        found, listed = lookup.by_status(_rows(answer, "orders", {}), ref)
+        if listed:
+            self._absent.found(ref.client_id)
+        if found is not None:
+            return found
         since = ref.sent - _SLACK_MS if ref.sent else self.now() - _LOOK_BACK_MS
-        fills = [fill for fill in await self.fills(ref.symbol, since) if _of(fill, ref)]
+        fills = [
+            fill
+            for fill in await self.fills(ref.symbol, since)
+            if lookup.belongs(fill.venue_id, fill.client_id, ref)
+        ]
         filled = sum((fill.quantity for fill in fills), Decimal(0))
-        if fills:
-            ref = msgspec.structs.replace(ref, venue_id=fills[0].venue_id)
+        ref = lookup.named(ref, fills)
         if filled >= ref.quantity:  # the history's rate limit is narrow, and it could say no more
-            return words.fate([], ref, filled)
-        events = await self._events("historyGetOrders", ref, since)
-        if ref.kind is OrderKind.STOP:
-            events += await self._events("historyGetTriggers", ref, since)
-            events.sort(key=lambda event: words.millis(event.get("timestamp")))
-        return words.fate(events, ref, filled)
+            return lookup.fate([], ref, filled)
+        stop = ref.kind is OrderKind.STOP
+        events = await self._events("historyGetTriggers", ref, since) if stop else []
+        events += await self._events("historyGetOrders", ref, since)
+        told = lookup.fate(events, ref, filled)
+        if told is None or told.standing not in lookup.ALIVE or listed or "orders" not in answer:
+            return told
+        last = lookup.last_sign(events, fills, ref)
+        if not last or asked - last <= max(lookup.GONE_MS, self._settings.lag_ms):
+            return told
+        for order in await self.open_orders():
+            if lookup.belongs(order.venue_id, order.client_id, ref):
+                self._absent.found(ref.client_id)
+                return order
+        absent = self._absent.lasts(ref.client_id, asked)
+        return lookup.gone(told) if absent >= max(lookup.UNSEEN_MS, self._settings.lag_ms) else told
+
+    async def _statuses(self, ref: OrderRef) -> Mapping[str, Any]:
+        """The answer of `orders/status`, which covers what is open or ended within the last seconds."""
+        try:
+            return dict(await self.act(self._client.privateGetOrdersStatus, lookup.status_request(ref)))
+        except NotHeld:
+            return {"orders": []}
+        except Refused as refused:
+            detail = refused.detail
+        if not words.not_found(detail):
+            raise Unclear(f"the venue does not answer: {detail}")
+        return {"orders": []}
 
     async def _events(self, method: str, ref: OrderRef, since: Millis) -> list[Mapping[str, Any]]:
         request: dict[str, Any] = {
@@ -241,7 +265,7 @@ class KrakenFutures(CcxtVenue):
             seen |= {str(row["fill_id"]) for row in fresh}
             for row in fresh:
                 if str(row["symbol"]).upper() == market.id.upper() and words.millis(row["fillTime"]) >= since:
-                    found[str(row["fill_id"])] = _fill(row, symbol, market)
+                    found[str(row["fill_id"])] = words.fill(row, symbol, market)
             oldest, longest = words.millis(rows[-1]["fillTime"]) if rows else 0, max(longest, len(rows))
             if oldest < since or not rows or (not fresh and len(rows) < longest):
                 return sorted(found.values(), key=lambda fill: (fill.time, fill.fill_id))
@@ -273,7 +297,11 @@ class KrakenFutures(CcxtVenue):
 
     @readable
     async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
-        """Kraken settles at the end of a period and whenever the position changes."""
+        """Kraken settles at the end of a period and whenever the position changes.
+
+        The log tells the rate in quote currency per contract, and at the end of a period no price beside it.
+        The mark is asked of the ticker then; where the settlement is too old for that, the rate is told as 0.
+        """
         name = self.market(symbol).id.lower()
         request: dict[str, Any] = {"since": since, "sort": "asc", "count": _LOG_PAGE}
         found: dict[Millis, FundingFee] = {}
@@ -284,11 +312,22 @@ class KrakenFutures(CcxtVenue):
                 if str(row.get("contract")).lower() != name or not paid or time < since:
                     continue
                 before = found[time].amount if time in found else Decimal(0)
-                found[time] = FundingFee(symbol=symbol, amount=before + paid, rate=_rate(row), time=time)
+                rate = await self._rate(row, time)
+                found[time] = FundingFee(symbol=symbol, amount=before + paid, rate=rate, time=time)
             if len(logs) < _LOG_PAGE:
                 return [found[time] for time in sorted(found)]
             request = {"from": int(logs[-1]["id"]) + 1, "sort": "asc", "count": _LOG_PAGE}
         raise Unclear(f"the account log since {words.iso(since)} is too long")
+
+    async def _rate(self, row: Mapping[str, Any], time: Millis) -> Decimal:
+        mark = words.positive(row.get("mark_price"))
+        if mark is None and self.now() - time <= _MARK_MS:
+            try:
+                ticker = _part(await self._ticker(str(row["contract"]).upper()), "ticker")
+            except Unclear:  # what was paid counts more than the rate, which is for information
+                return Decimal(0)
+            mark = words.positive(ticker.get("markPrice"))
+        return words.exact(row.get("funding_rate")) / mark if mark else Decimal(0)
 
     # Hints ---------------------------------------------------------------------------------------
 
@@ -314,36 +353,6 @@ def _send_order(order: PlaceOrder, market: Market) -> dict[str, str]:
     if order.reduce_only:
         request["reduceOnly"] = "true"
     return request
-
-
-def _fill(row: Mapping[str, Any], symbol: str, market: Market) -> VenueFill:
-    price, quantity = number(row["price"]), number(row["size"])
-    maker = row.get("fillType") == "maker"
-    rate = market.maker if maker else market.taker
-    return VenueFill(
-        fill_id=str(row["fill_id"]),
-        venue_id=str(row["order_id"]),
-        client_id=str(row.get("cliOrdId") or row.get("cli_ord_id") or ""),
-        symbol=symbol,
-        side=words.side(row["side"]),
-        price=price,
-        quantity=quantity,
-        fee=market.instrument.notional(quantity, price) * rate,
-        liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
-        time=words.millis(row["fillTime"]),
-    )
-
-
-def _of(fill: VenueFill, ref: OrderRef) -> bool:
-    if ref.venue_id:
-        return fill.venue_id == ref.venue_id
-    return bool(fill.client_id) and fill.client_id == ref.client_id
-
-
-def _rate(row: Mapping[str, Any]) -> Decimal:
-    """The log tells quote currency per contract; at the mark, a fraction of notional."""
-    mark = words.exact(row.get("mark_price"))
-    return words.exact(row.get("funding_rate")) / mark if mark else Decimal(0)
 
 
 def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bus_schemas.events import Millis, OrderKind, PlaceOrder, Side, VenueRefusal
+from bus_schemas.events import Liquidity, Millis, OrderKind, PlaceOrder, Side, VenueRefusal
 from bus_schemas.instruments import Instrument
+from bus_schemas.venues.markets import Market
+from execution.live.adapter import number
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
-from execution.live.port import OrderRef, Standing, VenueOrder
+from execution.live.port import Standing, VenueFill, VenueOrder
 from execution.live.transport import Reply, by_status, retry_after
 
 STANDINGS: Mapping[str, Standing] = {
@@ -90,7 +92,9 @@ _ERRORS: Mapping[str, VenueRefusal] = {
     "notFound": VenueRefusal.OTHER,
 }
 _DENIALS = frozenset({"authenticationError", "accountInactive", "invalidAccount"})
-_TOO_OLD = frozenset({"nonceBelowThreshold", "nonceDuplicate", "marketUnavailable"})
+_TOO_OLD = frozenset({"nonceBelowThreshold", "nonceDuplicate"})
+_CLOSED = frozenset({"marketUnavailable"})
+"""At present, says the venue: nothing was done, and no clock is wrong."""
 _UNKNOWN = frozenset({"Server Error", "unknownError", "Unavailable", "unavailable"})
 
 _STOPS = frozenset({"stp", "stop", "take_profit", "trailing_stop"})
@@ -114,6 +118,8 @@ def error_word(reply: Reply) -> VenueFault | None:
         return Denied(word)
     if key in _TOO_OLD:
         return NotSent(word, stale=True)
+    if key in _CLOSED:
+        return NotSent(word)
     if key in _ERRORS:
         return Refused(_ERRORS[key], word)
     if key in _UNKNOWN:
@@ -133,6 +139,11 @@ def _word(body: str) -> str:
     if isinstance(first, dict):
         first = first.get("message")
     return str(said.get("error") or first or "")
+
+
+def not_found(detail: str) -> bool:
+    """Whether an error says that there is nothing of that name."""
+    return detail.partition(":")[0].strip() == "notFound"
 
 
 def send_fault(status: str, order: PlaceOrder, instrument: Instrument) -> VenueFault | None:
@@ -219,88 +230,26 @@ def open_order(row: Mapping[str, Any], symbol: str) -> VenueOrder:
     )
 
 
-def order_status(row: Mapping[str, Any], symbol: str) -> VenueOrder:
-    """An element of `orders/status`."""
-    order, status = row["order"], str(row.get("status", ""))
-    options = order.get("priceTriggerOptions") or {}
-    trigger = positive(options.get("triggerPrice"))
-    means = standing(status)
-    quantity, filled = exact(order.get("quantity")), exact(order.get("filled"))
-    if means is Standing.FILLED:
-        filled = max(filled, quantity)
-    price = positive(order.get("limitPrice"))
-    plain_kind = OrderKind.LIMIT if price is not None else OrderKind.MARKET
-    return VenueOrder(
-        client_id=str(order.get("cliOrdId") or ""),
-        venue_id=str(order["orderId"]),
-        symbol=symbol,
-        side=side(order["side"]),
-        kind=OrderKind.STOP if order.get("type") == "TRIGGER_ORDER" or trigger else plain_kind,
-        standing=means,
-        status=status,
-        quantity=max(quantity, filled),
-        filled=filled,
-        price=price,
-        trigger=trigger,
-        reduce_only=bool(order.get("reduceOnly")),
-        time=millis(order.get("timestamp")),
-    )
-
-
-def fate(events: list[Mapping[str, Any]], ref: OrderRef, filled: Decimal) -> VenueOrder | None:
-    """What became of an order, by events of the history in order of time and by its fills.
-
-    `quantity` of an event is what is still open after it.
+def fill(row: Mapping[str, Any], symbol: str, market: Market) -> VenueFill:
+    """A row of `fills`, which tells no fee: it is an estimate, by the rates of the lowest tier that the
+    client library knows. What was charged tells the balance (and the account log, whose own rate limit is
+    too narrow to read it for every fill).
     """
-    status, venue_id, time, size = "", ref.venue_id, 0, ref.quantity
-    means = Standing.UNLISTED
-    for event in events:
-        name, order, reason = read_event(event)
-        if not _mine(order, ref, venue_id):
-            continue
-        status, venue_id = name, str(order.get("uid") or venue_id)
-        time = time or millis(order.get("timestamp"))
-        means = standing(name)
-        done = exact(order.get("filled"))
-        filled, size = max(filled, done), exact(order.get("quantity")) + done or size
-        if reason == "full_fill":
-            means, filled = Standing.FILLED, filled or ref.quantity
-    if not status and not filled:
-        return None
-    if filled >= ref.quantity > 0:
-        means = Standing.FILLED
-    return VenueOrder(
-        client_id=ref.client_id,
-        venue_id=venue_id,
-        symbol=ref.symbol,
-        side=ref.side,
-        kind=ref.kind,
-        standing=means,
-        status=status or "known by its fills only",
-        quantity=max(size, filled),
-        filled=filled,
-        price=ref.price,
-        trigger=ref.trigger,
-        reduce_only=ref.reduce_only,
-        time=time,
+    price, quantity = number(row["price"]), number(row["size"])
+    maker = row.get("fillType") == "maker"
+    rate = market.maker if maker else market.taker
+    return VenueFill(
+        fill_id=str(row["fill_id"]),
+        venue_id=str(row["order_id"]),
+        client_id=str(row.get("cliOrdId") or row.get("cli_ord_id") or ""),
+        symbol=symbol,
+        side=side(row["side"]),
+        price=price,
+        quantity=quantity,
+        fee=market.instrument.notional(quantity, price) * rate,
+        liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
+        time=millis(row["fillTime"]),
     )
-
-
-def read_event(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str]:
-    """Name, order and reason of an element of the order or trigger history."""
-    name, body = next(iter((event.get("event") or {"": {}}).items()))
-    body = body if isinstance(body, dict) else {}
-    for key in ("order", "newOrder", "newOrderTrigger", "oldOrder", "oldOrderTrigger", "orderTrigger"):
-        if isinstance(body.get(key), dict):
-            return name, body[key], str(body.get("reason") or "")
-    return name, {}, str(body.get("reason") or "")
-
-
-def _mine(order: Mapping[str, Any], ref: OrderRef, venue_id: str) -> bool:
-    uid = str(order.get("uid") or "")
-    if uid and venue_id:
-        return uid == venue_id
-    return bool(ref.client_id) and order.get("clientId") == ref.client_id
 
 
 def _kind(word: str, trigger: Decimal | None) -> OrderKind:

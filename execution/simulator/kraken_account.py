@@ -140,8 +140,8 @@ class AccountDesk:
         ids, client_ids = params.many.get("orderIds", ()), params.many.get("cliOrdIds", ())
         found = [self._exchange.order(order_id) for order_id in ids]
         found += [self._exchange.by_client_id(client_id) for client_id in client_ids]
-        shown = [order for order in found if order is not None and self._recent(order)]
-        return {"orders": [words.status_row(order, self._name(order.symbol)) for order in shown]}
+        shown = {order.order_id: order for order in found if order is not None and self._recent(order)}
+        return {"orders": [words.status_row(order, self._name(order.symbol)) for order in shown.values()]}
 
     def _recent(self, order: SimOrder) -> bool:
         return order.alive or self._clock.now() - order.updated <= words.RECENT_MS

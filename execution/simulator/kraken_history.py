@@ -175,7 +175,7 @@ class HistoryDesk:
                 row |= {"fee": change.fee, "realized_pnl": change.profit, "trade_price": change.price}
                 cash -= change.profit - change.fee
             else:
-                row |= {"info": "funding rate change", "asset": "usd", "mark_price": change.mark}
+                row |= {"info": "funding rate change", "asset": "usd", "fee": ZERO}
                 row |= {"old_balance": cash + change.amount, "new_balance": cash}
                 row |= {"realized_funding": -change.amount, "funding_rate": change.rate * change.mark}
                 cash += change.amount

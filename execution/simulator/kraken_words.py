@@ -208,8 +208,8 @@ def open_row(order: SimOrder, name: str) -> Words:
 
 
 def status_row(order: SimOrder, name: str) -> Words:
-    """An element of `orders/status`."""
-    stop = order.kind is OrderKind.STOP
+    """An element of `orders/status`. What has not triggered has no count of fills."""
+    stop = order.kind is OrderKind.STOP and order.status is not SimStatus.OPEN and not order.filled
     options = {
         "triggerPrice": order.trigger,
         "triggerSide": "TRIGGER_ABOVE" if order.side is Side.LONG else "TRIGGER_BELOW",
@@ -220,6 +220,7 @@ def status_row(order: SimOrder, name: str) -> Words:
         SimStatus.WAITING: "TRIGGER_PLACED",
         SimStatus.FILLED: "FULLY_EXECUTED",
     }.get(order.status, "CANCELLED")
+    counted = {} if stop else {"filled": order.filled}
     return {
         "order": {
             "type": "TRIGGER_ORDER" if stop else "ORDER",
@@ -228,7 +229,7 @@ def status_row(order: SimOrder, name: str) -> Words:
             "symbol": name,
             "side": way(order.side),
             "quantity": order.quantity,
-            "filled": order.filled,
+            **counted,
             "limitPrice": order.price,
             "reduceOnly": order.reduce_only,
             "timestamp": iso(order.created),

@@ -100,6 +100,54 @@ def test_funding_is_told_with_its_sign(stage: Stage) -> None:
     assert stage.run(stage.adapter.funding(SYMBOL, fee.time + 1)) == []
 
 
+def test_the_rate_of_an_old_settlement_is_not_guessed(stage: Stage) -> None:
+    """The log tells the rate per contract and no price beside it."""
+    stage.place(market())
+    stage.control.funding("BTCUSDT", "0.0001")
+    (log,) = stage.run(_settled(stage))
+    assert (log["mark_price"], log["funding_rate"]) == (None, 6)
+    stage.control.clock(advance_ms=601_000)
+    (fee,) = stage.run(stage.adapter.funding(SYMBOL, 0))
+    (truth,) = stage.control.account(NAME)["funding"]
+    assert (fee.amount, fee.rate) == (D(str(truth["amount"])), 0)
+
+
+def test_a_rate_is_taken_at_the_mark_of_its_row(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.place(market())
+    stage.control.funding("BTCUSDT", "0.0001")
+    stage.control.clock(advance_ms=601_000)
+    ask = stage.adapter._client.historyGetAccountLog
+
+    async def with_mark(params: dict[str, Any]) -> Any:
+        answer = await ask(params)
+        answer["logs"] = [row | {"mark_price": 50_000} for row in answer["logs"]]
+        return answer
+
+    monkeypatch.setattr(stage.adapter._client, "historyGetAccountLog", with_mark)
+    (fee,) = stage.run(stage.adapter.funding(SYMBOL, 0))
+    assert fee.rate == D("0.00012")
+
+
+def test_a_settlement_is_told_though_nobody_tells_its_rate(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.place(market())
+    stage.control.funding("BTCUSDT", "0.0001")
+
+    async def delisted(_: str) -> Any:
+        raise Unclear("the venue does not answer")
+
+    monkeypatch.setattr(stage.adapter, "_ticker", delisted)
+    (fee,) = stage.run(stage.adapter.funding(SYMBOL, 0))
+    assert fee.amount > 0
+    assert fee.rate == 0
+
+
+async def _settled(stage: Stage) -> list[Any]:
+    answer = await stage.adapter._client.historyGetAccountLog({"info": "funding rate change"})
+    return list(answer["logs"])
+
+
 # Faults -------------------------------------------------------------------------------------------
 
 
@@ -262,10 +310,3 @@ def test_an_account_at_sixty_times_the_speed() -> None:
         before = fast.adapter.now()
         fast.run(asyncio.sleep(0.05))
         assert fast.adapter.now() - before >= 2000
-
-
-def test_the_sandbox_is_another_host() -> None:
-    sandbox = KrakenFutures(VenueSettings(name=NAME, sandbox=True), [SYMBOL])
-    urls = sandbox._client.urls["api"]
-    assert {url.split("/")[2] for url in urls.values() if "/" in url} == {"demo-futures.kraken.com"}
-    asyncio.run(sandbox.close())

@@ -12,7 +12,7 @@ from bus_schemas.events import Leg, OrderKind, PlaceOrder, Side, VenueRefusal
 from bus_schemas.instruments import DEFAULT_INSTRUMENTS
 from execution.live import kraken_words as words
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
-from execution.live.port import OrderRef, Standing
+from execution.live.port import Standing
 from execution.live.transport import Reply, fault, retry_after
 
 D = Decimal
@@ -148,6 +148,16 @@ def test_errors(word: str, kind: type[VenueFault]) -> None:
     assert type(words.error_word(answered({"result": "error", "error": word}))) is kind
 
 
+@pytest.mark.parametrize(
+    ("word", "stale"),
+    [("marketUnavailable", False), ("nonceBelowThreshold", True), ("nonceDuplicate", True)],
+)
+def test_a_closed_market_does_not_make_our_clock_wrong(word: str, stale: bool) -> None:
+    found = words.error_word(answered({"result": "error", "error": word}))
+    assert isinstance(found, NotSent)
+    assert found.stale is stale
+
+
 def test_margin_is_told_even_by_a_server_error() -> None:
     reply = answered({"errors": [{"code": 92, "message": "INSUFFICIENT_MARGIN"}]}, 500)
     found = words.error_word(reply)
@@ -241,76 +251,6 @@ def test_retry_after() -> None:
     limited = words.error_word(answered({"error": "apiLimitExceeded"}, 429, Retry_After="3"))
     assert isinstance(limited, NotSent)
     assert (limited.retry_s, limited.limited) == (3, True)
-
-
-# Fates from the history ---------------------------------------------------------------------------
-
-
-def ref(kind: OrderKind = OrderKind.LIMIT, venue_id: str = "u") -> OrderRef:
-    return OrderRef(
-        client_id="c",
-        symbol="BTCUSD",
-        side=Side.LONG,
-        kind=kind,
-        quantity=D("0.5"),
-        venue_id=venue_id,
-    )
-
-
-def event(name: str, reason: str = "", quantity: str = "0.5", filled: str = "0", **order: str) -> Any:
-    told = {"uid": "u", "clientId": "c", "quantity": quantity, "filled": filled, "timestamp": 5} | order
-    key = "newOrder" if name == "OrderUpdated" else "order"
-    return {"timestamp": 5, "event": {name: {key: told, "reason": reason}}}
-
-
-@pytest.mark.parametrize(
-    ("events", "standing", "filled"),
-    [
-        ([event("OrderPlaced")], Standing.LIVE, "0"),
-        ([event("OrderPlaced"), event("OrderCancelled")], Standing.CANCELLED, "0"),
-        ([event("OrderPlaced"), event("OrderRejected")], Standing.REJECTED, "0"),
-        (
-            [
-                event("OrderPlaced"),
-                event("OrderUpdated", "partial_fill", "0.3", "0.2"),
-                event("OrderCancelled", quantity="0.3", filled="0.2"),
-            ],
-            Standing.CANCELLED,
-            "0.2",
-        ),
-        (
-            [event("OrderPlaced"), event("OrderUpdated", "full_fill", "0", "0.5")],
-            Standing.FILLED,
-            "0.5",
-        ),
-        ([event("OrderPlaced", quantity="0", filled="0.5")], Standing.FILLED, "0.5"),
-        ([event("OrderTriggerPlaced"), event("OrderTriggerCancelled")], Standing.CANCELLED, "0"),
-        ([event("OrderPlaced"), event("OrderBecameSomethingNew")], Standing.UNLISTED, "0"),
-    ],
-)
-def test_fates(events: list[Any], standing: Standing, filled: str) -> None:
-    found = words.fate(events, ref(), D(0))
-    assert found is not None
-    assert (found.standing, found.filled, found.venue_id) == (standing, D(filled), "u")
-
-
-def test_a_fate_is_found_by_client_id_alone() -> None:
-    found = words.fate([event("OrderPlaced"), event("OrderCancelled")], ref(venue_id=""), D(0))
-    assert found is not None
-    assert (found.standing, found.venue_id) == (Standing.CANCELLED, "u")
-
-
-def test_events_of_another_order_say_nothing() -> None:
-    others = [event("OrderPlaced", uid="v", clientId="d"), event("OrderCancelled", uid="v", clientId="d")]
-    assert words.fate(others, ref(), D(0)) is None
-    assert words.fate(others, ref(venue_id=""), D(0)) is None
-
-
-def test_issue_6_fills_alone_prove_that_the_order_was_held() -> None:
-    whole, part = words.fate([], ref(), D("0.5")), words.fate([], ref(), D("0.2"))
-    assert whole is not None
-    assert part is not None
-    assert (whole.standing, part.standing) == (Standing.FILLED, Standing.UNLISTED)
 
 
 def test_times() -> None:

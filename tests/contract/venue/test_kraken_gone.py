@@ -1,0 +1,204 @@
+"""The Kraken Futures adapter's look-up: what it asks, and when an order of which no end is told is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bus_schemas.events import PlaceOrder, VenueRefusal
+from execution.live.faults import Refused, Unclear
+from execution.live.port import Standing
+from tests.contract.venue import kraken_stage as staging
+from tests.contract.venue.kraken_stage import NAME, Stage, long_ago
+
+D = Decimal
+
+
+def changed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str, change: Callable[[Any], Any]
+) -> list[Any]:
+    """Change the answers of an endpoint; returns what it is asked."""
+    ask, asked = getattr(stage.adapter._client, method), []
+
+    async def other(params: Any = None) -> Any:
+        asked.append(params)
+        return change(await ask(params or {}))
+
+    monkeypatch.setattr(stage.adapter._client, method, other)
+    return asked
+
+
+def unrecorded(answer: Any) -> Any:
+    """Without the events that end an order."""
+    answer["elements"] = [one for one in answer["elements"] if not one["event"].keys() & {"OrderCancelled"}]
+    return answer
+
+
+def unlisted(answer: Any) -> Any:
+    return answer | {"orders": []}
+
+
+def lose(stage: Stage, wanted: PlaceOrder) -> None:
+    """The venue takes it out, and what it says a few seconds later knows nothing of it."""
+    stage.control.cancel(NAME, stage.control.orders(NAME)[wanted.client_id][0]["order_id"])
+    long_ago(stage)
+
+
+def test_an_order_that_is_nowhere_open_is_not_live_for_ever(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(stage, monkeypatch, "historyGetOrders", unrecorded)
+    whole, part = staging.order(), staging.order(quantity="0.02", price="59000")
+    stage.place(whole)
+    stage.control.faults({"kind": "partial_fills", "pieces": 2})
+    stage.place(part)
+    stage.control.faults()
+    stage.control.price("BTCUSDT", 58_900)
+    for wanted, filled in ((whole, D(0)), (part, D("0.01"))):
+        lose(stage, wanted)
+        told = stage.look_up(wanted)
+        assert told is not None
+        assert (told.standing, told.filled) == (Standing.LIVE, filled)
+    stage.control.clock(advance_ms=61_000)
+    for wanted in (whole, part):
+        told = stage.look_up(wanted)
+        assert told is not None
+        assert told.standing is Standing.LIVE, "an end may be on its way to the history"
+    stage.control.clock(advance_ms=15_000)
+    for wanted, filled in ((whole, D(0)), (part, D("0.01"))):
+        told = stage.look_up(wanted, stage.control.orders(NAME)[wanted.client_id][0]["order_id"])
+        assert told is not None
+        assert (told.standing, told.filled) == (Standing.CANCELLED, filled)
+        assert "not open" in told.status
+
+
+@pytest.mark.parametrize(
+    "change", [unlisted, lambda answer: {"orders": [_null(row) for row in answer["orders"]]}]
+)
+def test_an_order_that_is_anywhere_open_is_live(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, change: Callable[[Any], Any]
+) -> None:
+    changed(stage, monkeypatch, "privateGetOrdersStatus", change)
+    wanted = staging.order()
+    stage.place(wanted)
+    for _ in range(3):
+        stage.control.clock(advance_ms=100_000)
+        told = stage.look_up(wanted)
+        assert told is not None
+        assert told.standing is Standing.LIVE
+
+
+def _null(row: Any) -> Any:
+    row["order"]["quantity"] = None
+    return row
+
+
+def test_a_status_without_a_list_ends_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed(stage, monkeypatch, "historyGetOrders", unrecorded)
+    changed(stage, monkeypatch, "privateGetOrdersStatus", lambda _: {"result": "success"})
+    wanted = staging.order()
+    stage.place(wanted)
+    lose(stage, wanted)
+    for _ in range(3):
+        stage.control.clock(advance_ms=100_000)
+        told = stage.look_up(wanted)
+        assert told is not None
+        assert told.standing is Standing.LIVE
+
+
+def test_age_is_of_the_venue_s_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock of ours that is far ahead makes no order old."""
+    changed(stage, monkeypatch, "historyGetOrders", unrecorded)
+    wanted = staging.order()
+    stage.place(wanted)
+    lose(stage, wanted)
+    monkeypatch.setattr(stage.adapter, "now", lambda: stage.control.clock() + 3_600_000)
+    for _ in range(2):
+        stage.control.clock(advance_ms=20_000)
+        told = stage.look_up(wanted)
+        assert told is not None
+        assert told.standing is Standing.LIVE
+
+
+def test_an_absence_begins_anew_when_the_order_was_seen(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(stage, monkeypatch, "historyGetOrders", unrecorded)
+    wanted = staging.order()
+    stage.place(wanted)
+    stage.control.clock(advance_ms=100_000)
+    absent = stage.adapter._absent
+    assert absent.lasts(wanted.client_id, stage.control.clock() - 50_000) == 0
+    assert stage.look_up(wanted) is not None
+    lose(stage, wanted)
+    told = stage.look_up(wanted)
+    assert told is not None
+    assert told.standing is Standing.LIVE
+
+
+@pytest.mark.parametrize(("word", "known"), [("notFound", True), ("invalidArgument", False)])
+def test_not_found_of_the_whole_question_is_an_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, word: str, known: bool
+) -> None:
+    wanted = staging.order()
+    stage.place(wanted)
+    stage.run(stage.adapter.cancel(staging.ref(wanted)))
+
+    async def refuse(_: Any) -> Any:
+        raise Refused(VenueRefusal.OTHER, word)
+
+    monkeypatch.setattr(stage.adapter._client, "privateGetOrdersStatus", refuse)
+    if known:
+        told = stage.look_up(wanted)
+        assert told is not None
+        assert told.standing is Standing.CANCELLED
+        assert stage.look_up(staging.order()) is None
+    else:
+        assert type(stage.fails(stage.adapter.look_up(staging.ref(wanted)))) is Unclear
+
+
+def test_a_waiting_stop_is_told_by_its_status_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.place(staging.market())
+    wanted = staging.stop()
+    placed = stage.place(wanted)
+    history = changed(stage, monkeypatch, "historyGetTriggers", lambda answer: answer)
+    asked = changed(stage, monkeypatch, "privateGetOrdersStatus", lambda answer: answer)
+    told = stage.look_up(wanted, placed.venue_id)
+    assert told is not None
+    assert (told.standing, told.filled, told.trigger) == (Standing.LIVE, D(0), D(55_000))
+    stage.run(stage.adapter.cancel(staging.ref(wanted, placed.venue_id)))
+    told = stage.look_up(wanted, placed.venue_id)
+    assert told is not None
+    assert told.standing is Standing.CANCELLED
+    assert asked == [{"orderIds": [placed.venue_id], "cliOrdIds": [wanted.client_id]}] * 2
+    assert history == []
+
+
+def test_fills_of_what_a_stop_became_are_the_stop_s(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(answer: Any) -> Any:
+        return answer | {"fills": [row | {"order_id": "v"} for row in answer["fills"]]}
+
+    stage.place(staging.market())
+    wanted = staging.stop()
+    placed = stage.place(wanted)
+    stage.control.price("BTCUSDT", 54_000)
+    long_ago(stage)
+    changed(stage, monkeypatch, "privateGetFills", other)
+    told = stage.look_up(wanted, placed.venue_id)
+    assert told is not None
+    assert (told.standing, told.filled, told.venue_id) == (Standing.FILLED, D("0.01"), "v")
+
+
+def test_a_full_fill_is_an_update_in_the_history(stage: Stage) -> None:
+    stage.place(staging.market())
+    answer = stage.run(stage.adapter._events("historyGetOrders", staging.ref(staging.market()), 0))
+    assert [next(iter(one["event"])) for one in answer] == ["OrderPlaced", "OrderUpdated"]
+    update = answer[1]["event"]["OrderUpdated"]
+    assert (update["reason"], update["newOrder"]["quantity"], update["newOrder"]["filled"]) == (
+        "full_fill",
+        "0.00",
+        "0.01",
+    )
