@@ -135,7 +135,6 @@ class BinanceFutures(CcxtVenue):
             "type": "STOP_MARKET",
             "triggerPrice": _text(order.trigger),
             "workingType": "MARK_PRICE",
-            "priceProtect": "FALSE",
             "clientAlgoId": order.client_id,
             "newOrderRespType": "RESULT",
         }
@@ -152,6 +151,8 @@ class BinanceFutures(CcxtVenue):
             "price": _text(ref.price),
             "recvWindow": min(self._settings.valid_ms, _LONGEST_WINDOW_MS),
         }
+        if ref.reduce_only:  # the venue keeps it as it was; without the word it asks for the least notional
+            request["reduceOnly"] = "true"
         try:
             await self.act(self._client.fapiPrivatePutOrder, request | _plain(ref))
         except _Unchanged:
@@ -181,7 +182,9 @@ class BinanceFutures(CcxtVenue):
             raw = await self.ask(self._client.fapiPrivateGetAlgoOrder, _algo(ref))
         except NotHeld:
             raw = await self._algo_history(ref)
-        return None if raw is None else await self._followed(parse.algo_order(raw, ref.symbol), raw)
+        if raw is None:
+            return await self._what_it_became(ref)
+        return await self._followed(parse.algo_order(raw, ref.symbol), raw)
 
     async def _algo_history(self, ref: OrderRef) -> parse.Raw | None:
         """The list of past conditional orders: the query of one may forget earlier than the list does."""
@@ -195,6 +198,17 @@ class BinanceFutures(CcxtVenue):
                 found: parse.Raw = raw
                 return found
         return None
+
+    async def _what_it_became(self, ref: OrderRef) -> VenueOrder | None:
+        """By the matching engine's word: it keeps a stop's client id, and an order for longer than the Algo
+        service does."""
+        known = {"orderId": ref.successor} if ref.successor else {"origClientOrderId": ref.client_id}
+        request = {"symbol": self.market(ref.symbol).id} | known
+        try:
+            raw = await self.ask(self._client.fapiPrivateGetOrder, request)
+        except NotHeld:
+            return None
+        return parse.only_became(ref, parse.order(raw, ref.symbol))
 
     async def _followed(self, algo: VenueOrder, raw: parse.Raw) -> VenueOrder:
         """A conditional order together with what it became."""

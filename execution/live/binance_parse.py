@@ -13,7 +13,7 @@ from bus_schemas.venues.markets import Market
 from execution.live.adapter import number
 from execution.live.binance_words import ALGO_ORDERS, FINISHED, ORDERS
 from execution.live.faults import Denied, Unclear
-from execution.live.port import FundingFee, Hint, Standing, VenueAccount, VenueFill, VenueOrder
+from execution.live.port import FundingFee, Hint, OrderRef, Standing, VenueAccount, VenueFill, VenueOrder
 
 Raw = Mapping[str, Any]
 ZERO = Decimal(0)
@@ -34,9 +34,10 @@ def truth(value: object) -> bool:
 
 
 def order(raw: Raw, symbol: str) -> VenueOrder:
-    """An order of the matching engine."""
+    """An order of the matching engine. It is never a stop: those live in the Algo service, and what one
+    became is an order like any other."""
     status = str(raw["status"])
-    kind = _kind(str(raw.get("type", "")), raw, "stopPrice")
+    kind = OrderKind.LIMIT if raw.get("type") == "LIMIT" else OrderKind.MARKET
     return VenueOrder(
         client_id=str(raw.get("clientOrderId", "")),
         venue_id=str(raw["orderId"]),
@@ -48,7 +49,6 @@ def order(raw: Raw, symbol: str) -> VenueOrder:
         quantity=number(raw["origQty"]),
         filled=number(raw.get("executedQty", 0)),
         price=number(raw["price"]) if kind is OrderKind.LIMIT else None,
-        trigger=number(raw["stopPrice"]) if kind is OrderKind.STOP else None,
         reduce_only=truth(raw.get("reduceOnly")) or truth(raw.get("closePosition")),
         time=int(raw.get("time") or raw.get("updateTime") or 0),
     )
@@ -57,7 +57,7 @@ def order(raw: Raw, symbol: str) -> VenueOrder:
 def algo_order(raw: Raw, symbol: str) -> VenueOrder:
     """A conditional order by itself; what its successor did is not in it."""
     status = str(raw["algoStatus"])
-    kind = _kind(str(raw.get("orderType", "")), raw, "triggerPrice")
+    kind = _KINDS.get(str(raw.get("orderType", "")), OrderKind.STOP)
     successor = str(raw.get("actualOrderId") or "")
     return VenueOrder(
         client_id=str(raw.get("clientAlgoId", "")),
@@ -70,10 +70,29 @@ def algo_order(raw: Raw, symbol: str) -> VenueOrder:
         quantity=number(raw.get("quantity") or 0),
         filled=ZERO,
         price=number(raw.get("price") or 0) if kind is OrderKind.LIMIT else None,
-        trigger=number(raw["triggerPrice"]),
+        trigger=number(raw.get("triggerPrice") or 0),  # a trailing one of another hand may have none
         reduce_only=truth(raw.get("reduceOnly")) or truth(raw.get("closePosition")),
         successor="" if successor == "0" else successor,
         time=int(raw.get("createTime") or raw.get("updateTime") or 0),
+    )
+
+
+def only_became(ref: OrderRef, became: VenueOrder) -> VenueOrder:
+    """A conditional order of which the venue shows nothing any more but the order that it became."""
+    return VenueOrder(
+        client_id=ref.client_id,
+        venue_id=ref.venue_id,
+        symbol=ref.symbol,
+        side=ref.side,
+        kind=ref.kind,
+        standing=became.standing,
+        status=f"{FINISHED}/{became.status}",
+        quantity=ref.quantity,
+        filled=became.filled,
+        trigger=ref.trigger,
+        reduce_only=ref.reduce_only,
+        successor=became.venue_id,
+        time=became.time,
     )
 
 
@@ -92,13 +111,6 @@ def finished(algo: VenueOrder, filled: Decimal) -> VenueOrder:
     whole = filled >= algo.quantity > ZERO
     standing = Standing.FILLED if whole else Standing.CANCELLED
     return msgspec.structs.replace(algo, filled=filled, standing=standing)
-
-
-def _kind(word: str, raw: Raw, trigger: str) -> OrderKind:
-    """The nearest of our kinds, for orders that a person placed."""
-    if word in _KINDS:
-        return _KINDS[word]
-    return OrderKind.STOP if number(raw.get(trigger) or 0) > ZERO else OrderKind.MARKET
 
 
 def fill(raw: Raw, market: Market) -> VenueFill:

@@ -64,6 +64,7 @@ REFUSALS: Mapping[int, VenueRefusal] = {
     -4142: VenueRefusal.WOULD_TRIGGER,
     -4144: VenueRefusal.UNKNOWN_SYMBOL,
     -4164: VenueRefusal.BELOW_MINIMUM,
+    -5029: VenueRefusal.BELOW_MINIMUM,
 }
 """Refusals that the order manager tells apart. Every other code of a refusal is `other`."""
 

@@ -9,7 +9,7 @@ from execution.simulator.binance_desk import Desk, precise
 from execution.simulator.binance_public import Access, Endpoint, by_symbol, listed
 from execution.simulator.binance_sign import Params
 from execution.simulator.binance_views import algo_view
-from execution.simulator.binance_words import NO_SUCH_ORDER, UNKNOWN_ORDER, Trouble
+from execution.simulator.binance_words import FINISHED, NO_SUCH_ORDER, UNKNOWN_ORDER, Trouble
 from execution.simulator.orders import OrderRequest, SimOrder, TriggerBy
 from execution.simulator.protocol import Operation
 
@@ -43,6 +43,8 @@ class AlgoDesk(Desk):
         working = params.get("workingType", "CONTRACT_PRICE").upper()
         if working not in ("MARK_PRICE", "CONTRACT_PRICE"):
             raise Trouble(-4031, "Invalid parameter working type.")
+        if params.get("priceProtect", "false") not in ("true", "false"):
+            raise Trouble(-1130, "Data sent for parameter 'priceProtect' is not valid.")
         if params.flag("closePosition"):
             raise Trouble(-1128, "Combination of optional parameters invalid.")
         request = OrderRequest(
@@ -61,7 +63,10 @@ class AlgoDesk(Desk):
         order = self.find(params)
         if order is None:
             raise NO_SUCH_ORDER
-        return self._algo(order)
+        view = self._algo(order)
+        if view["algoStatus"] == FINISHED:  # only the list of all of them tells it
+            raise NO_SUCH_ORDER
+        return view
 
     def _cancel_algo(self, params: Params) -> object:
         order = self.living(params, UNKNOWN_ORDER)

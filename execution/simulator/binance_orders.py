@@ -11,7 +11,7 @@ from execution.simulator.binance_desk import Desk, PositionMode, precise
 from execution.simulator.binance_public import Access, Endpoint, by_symbol, listed
 from execution.simulator.binance_sign import Params
 from execution.simulator.binance_views import order_view, trade_view
-from execution.simulator.binance_words import NO_SUCH_ORDER, UNKNOWN_ORDER, Trouble, missing
+from execution.simulator.binance_words import NO_SUCH_ORDER, UNKNOWN_ORDER, Trouble, missing, text
 from execution.simulator.clock import SimClock
 from execution.simulator.exchange import Exchange
 from execution.simulator.orders import OrderRequest, SimFill, SimOrder, SimRefusal
@@ -91,6 +91,12 @@ class OrderDesk(Desk):
             raise Trouble(-1102, "Order side may not be changed.")
         if (quantity, price) == (order.quantity, order.price):
             raise Trouble(-5027, "No need to modify the order.")
+        reducing = params.flag("reduceOnly")
+        if reducing and not order.reduce_only:
+            raise Trouble(-5047, "The original order is not a reduce-only order")
+        least = listing.instrument.min_notional
+        if not reducing and least and listing.instrument.notional(quantity, price) < least:
+            raise Trouble(-5029, f"Order's notional must be no smaller than {text(least)}.")
         try:
             return order_view(self.exchange.amend(order.order_id, quantity, price), listing)
         except SimRefusal as refusal:

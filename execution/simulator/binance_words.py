@@ -125,6 +125,9 @@ ORDER_STATUS: Mapping[SimStatus, str] = {
     SimStatus.EXPIRED: "EXPIRED",
 }
 
+FINISHED = "FINISHED"
+"""Of a conditional order: it was triggered, and what it became has ended."""
+
 KINDS: Mapping[OrderKind, str] = {
     OrderKind.LIMIT: "LIMIT",
     OrderKind.MARKET: "MARKET",
@@ -142,7 +145,7 @@ def order_status(order: SimOrder) -> str:
 def algo_status(order: SimOrder, became: SimOrder | None) -> str:
     """Of a conditional order, given its successor."""
     if order.status is SimStatus.TRIGGERED and became is not None and not became.alive:
-        return "FINISHED"
+        return FINISHED
     return ORDER_STATUS[order.status]
 
 

@@ -185,6 +185,43 @@ def test_amending_changes_the_whole_quantity_in_place(stage: Stage) -> None:
         stage.run(stage.adapter.amend(ref(stop("guard")), D("0.02")))
 
 
+def test_a_target_can_be_amended_below_the_least_notional(stage: Stage) -> None:
+    stage.place(market("in"))
+    target = order("target", side=Side.SHORT, price=D("61000.0"), reduce_only=True)
+    stage.place(target)
+    stage.run(stage.adapter.amend(ref(target), D("0.001")))
+    changed = stage.look_up(target)
+    assert changed is not None
+    assert (changed.quantity, changed.reduce_only) == (D("0.001"), True)
+    entry = order("entry")
+    stage.place(entry)
+    with pytest.raises(Refused) as refused:
+        stage.run(stage.adapter.amend(ref(entry), D("0.001")))
+    assert refused.value.reason is VenueRefusal.BELOW_MINIMUM
+
+
+def test_a_stop_that_the_algo_service_has_forgotten_is_found_by_what_it_became(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.place(market("in"))
+    placed = stage.place(stop("guard"))
+    stage.control.price(BTC, 58_900)
+
+    async def nothing(_: object) -> object:
+        return []
+
+    monkeypatch.setattr(stage.adapter._client, "fapiPrivateGetAllAlgoOrders", nothing)
+    ended = stage.look_up(stop("guard"), venue_id=placed.venue_id)
+    assert ended is not None
+    assert (ended.standing, ended.filled, ended.quantity) == (Standing.FILLED, D("0.01"), D("0.01"))
+    assert (ended.kind, ended.trigger, ended.venue_id) == (OrderKind.STOP, D(59_000), placed.venue_id)
+    assert stage.run(stage.adapter.fills(BTC, 0))[-1].venue_id == ended.successor
+    known = stage.look_up(stop("guard"), successor=ended.successor)
+    assert known is not None
+    assert known.filled == D("0.01")
+    assert stage.look_up(stop("never")) is None
+
+
 def test_cancelling_what_is_not_open_is_not_held(stage: Stage) -> None:
     stage.place(market("in"))
     placed = stage.place(stop("guard"))

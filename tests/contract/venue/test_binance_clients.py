@@ -117,7 +117,9 @@ def test_sdk_stop_becomes_an_order_with_another_id(sdk: Any, venue: RunningVenue
     assert [order.algo_id for order in sdk.current_all_algo_open_orders().data()] == [stop.algo_id]
     assert sdk.current_all_open_orders().data() == []
     venue.control.price("BTCUSDT", 59_500, mark=59_000)
-    ended = sdk.query_algo_order(client_algo_id="guard").data()
+    with pytest.raises(BadRequestError, match="Order does not exist"):
+        sdk.query_algo_order(client_algo_id="guard")
+    [ended] = [o for o in sdk.query_all_algo_orders(symbol="BTCUSDT").data() if o.algo_id == stop.algo_id]
     assert ended.algo_status == "FINISHED"
     became = sdk.query_order(symbol="BTCUSDT", order_id=int(ended.actual_order_id)).data()
     assert became.order_id != stop.algo_id
@@ -163,6 +165,21 @@ def test_stops_and_market_orders_have_a_largest_quantity_of_their_own(sdk: Any, 
         with pytest.raises(BadRequestError, match=r"Quantity greater than max quantity\.") as refused:
             place()
         assert refused.value.status_code == -4005
+
+
+def test_a_change_below_the_least_notional_says_that_it_reduces(sdk: Any) -> None:
+    sdk.new_order(**MARKET)
+    target = LIMIT | {"side": "SELL", "price": 61_000.0}
+    placed = sdk.new_order(**target, reduce_only="true").data()
+    change = {"symbol": "BTCUSDT", "side": "SELL", "price": 61_000.0, "quantity": 0.001}
+    with pytest.raises(BadRequestError) as refused:
+        sdk.modify_order(**change, order_id=placed.order_id)
+    assert refused.value.status_code == -5029
+    assert sdk.modify_order(**change, order_id=placed.order_id, reduce_only="true").data().orig_qty == "0.001"
+    other = sdk.new_order(**target).data()
+    with pytest.raises(BadRequestError) as refused:
+        sdk.modify_order(**change, order_id=other.order_id, reduce_only="true")
+    assert refused.value.status_code == -5047
 
 
 def test_client_id_is_unique_among_open_orders_only(sdk: Any) -> None:

@@ -65,6 +65,20 @@ def test_every_documented_status_has_a_meaning() -> None:
         assert parse.algo_order(_algo(algoStatus=status), "BTCUSDT").standing is standing
 
 
+def test_a_trailing_order_of_another_hand_may_have_no_trigger() -> None:
+    raw = _algo(orderType="TRAILING_STOP_MARKET")
+    del raw["triggerPrice"]
+    assert parse.algo_order(raw, "BTCUSDT").trigger == 0
+
+
+def test_the_matching_engine_holds_no_stops() -> None:
+    """What a stop became may say that it was one; it is not to be looked up as one."""
+    raw = _raw(type="STOP_MARKET", stopPrice="58000", origType="STOP_MARKET")
+    assert (parse.order(raw, "BTCUSDT").kind, parse.order(raw, "BTCUSDT").trigger) == (OrderKind.MARKET, None)
+    del raw["stopPrice"]
+    assert parse.order(raw, "BTCUSDT").kind is OrderKind.MARKET
+
+
 def test_an_unlisted_status_is_neither_alive_nor_dead() -> None:
     order = parse.order(_raw(status="PENDING_NEW"), "BTCUSDT")
     assert (order.standing, order.status) == (Standing.UNLISTED, "PENDING_NEW")
