@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -16,6 +17,7 @@ from bus_schemas.errors import EXIT_UNREACHABLE, BusError, CausewayError, Discon
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import HealthSettings, Settings, VenueSettings
 from bus_schemas.venues.consent import CONFIRM, CONFIRMED, given
+from bus_schemas.venues.ending import ending
 from cli import doctor, gates, records
 from cli.account_lease import AccountLease, account_key
 from cli.findings import Gate
@@ -119,6 +121,9 @@ def _of_the_venue(venue: VenueSettings, told: Told | None) -> Iterator[Gate]:
     yield _clock(venue, told)
     if not venue.proven:
         yield Gate("note", f"{venue.name} is unproven: its adapter never passed the conformance suite")
+    if end := ending(venue):
+        offset_ms = told.offset_ms if told is not None else None
+        yield gates.ending(venue, end, time.time_ns() // 1_000_000 + (offset_ms or 0))
 
 
 def _clock(venue: VenueSettings, told: Told | None) -> Gate:

@@ -19,16 +19,20 @@ from bus_schemas.errors import (
     EXIT_SCHEMA,
     GateClosed,
 )
+from bus_schemas.events import Millis
 from bus_schemas.settings import Settings, VenueSettings
 from bus_schemas.settings.purpose import practice, simulated
 from bus_schemas.timeframes import DAY
 from bus_schemas.venues.consent import missing_consent, missing_keys
+from bus_schemas.venues.ending import Ending
 from cli.account_lease import EXPIRY_S, Holder
 from cli.findings import Finding, Gate
 from cli.records import Record
 from execution.live.port import KeyRights
 
 ACCEPT_RECORD = "or accept it as it is with --force"
+LAST_DAYS = 28
+"""From so many days before a venue's announced end on, the sentence about it is a louder one."""
 
 
 def keys(venue: VenueSettings) -> Gate:
@@ -142,6 +146,39 @@ def _span(milliseconds: int) -> str:
     if milliseconds > DAY:
         return f"{milliseconds / DAY:,.0f} days"
     return f"{milliseconds / 1000:,.1f} s"
+
+
+def ending(venue: VenueSettings, end: Ending, now: Millis) -> Gate:
+    """The venue switches off what orders go through. It never closes: positions must be seen to while any
+    order still arrives, and a venue may put the day off.
+
+    Args:
+        now: the venue's time.
+    """
+    left = end.days_left(now)
+    if left < 0:
+        return Gate(
+            "note",
+            f"LOOK AFTER YOUR POSITIONS: {venue.name} was to switch off {end.what} on {end.day}, and "
+            "Causeway has no other way there. Orders, stops that are to be moved and closes may not arrive",
+            f"close what is open on the venue's own pages, and choose another venue; {end.link}",
+        )
+    what = (
+        f"{venue.name} switches off {end.what} on {end.day}: from that day on Causeway can place, move or "
+        "cancel nothing there"
+    )
+    if left < LAST_DAYS:
+        return Gate(
+            "note",
+            f"{left} DAYS LEFT: {what}",
+            "open nothing new (run.py kill), close or move what is open before that day, and choose another "
+            f"venue; {end.link}",
+        )
+    return Gate(
+        "note",
+        f"{what}; {left} days are left",
+        f"close or move positions before that day, and choose another venue; {end.link}",
+    )
 
 
 def durable(findings: Iterable[Finding]) -> list[Gate]:

@@ -37,7 +37,7 @@ from cli.findings import Gate, show
 from cli.fingerprint import LIVE
 from cli.lifecycle import LOOK_S, POLL_S, Interrupted, ServiceRun, connect, refuse_company
 from cli.live_settings import key_variables, with_terms, without_secrets
-from cli.live_watch import Said, Watch
+from cli.live_watch import Countdown, Said, Watch
 from cli.log_files import LogFiles
 from cli.server_folder import ServerFolder
 from cli.supervisor import KeepsDying
@@ -183,6 +183,7 @@ class LiveRun(ServiceRun):
     def _attend(self, bus: RedisBus) -> None:
         self._said.say(f"trading {self._venue.name} in the namespace {self._settings.bus.namespace!r}")
         watch, read = Watch(bus, self._said, self._services), 0.0
+        countdown = Countdown(self._venue, self._said.say)
         while not self._stopped:
             if self.supervisor:
                 self.supervisor.check()
@@ -191,6 +192,7 @@ class LiveRun(ServiceRun):
                     f"another worker has taken this account: {holder}; this one stops", EXIT_ACCOUNT_TAKEN
                 )
             watch.look()
+            countdown.look()
             if time.monotonic() - read > LOOK_S:
                 self._logs.follow()
                 read = time.monotonic()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
 from bus_schemas.bus.redis_bus import RedisBus
 from bus_schemas.errors import Disconnected
-from bus_schemas.events import Heartbeat
-from cli import beats
+from bus_schemas.events import Heartbeat, Millis
+from bus_schemas.settings import VenueSettings
+from bus_schemas.timeframes import DAY
+from bus_schemas.venues.ending import ending
+from cli import beats, gates
 from cli.report import holding
 from cli.story_reader import StoryReader
 
@@ -31,6 +34,36 @@ class Said:
 
     def say(self, sentence: str) -> None:
         self.console.print(sentence, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+class Countdown:
+    """Tells each UTC day, in a venue's last weeks and after, that it ends: a run may go on for months.
+
+    Args:
+        venue: that is traded.
+        say: gets the sentence.
+        now: this machine's time.
+    """
+
+    def __init__(
+        self,
+        venue: VenueSettings,
+        say: Callable[[str], None],
+        now: Callable[[], Millis] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._venue, self._say, self._now = venue, say, now
+        self._end = ending(venue)
+        self._day = now() // DAY
+
+    def look(self) -> None:
+        """Say it, if it is another day; the gates said it at the start."""
+        now = self._now()
+        if self._end is None or now // DAY == self._day:
+            return
+        self._day = now // DAY
+        if self._end.days_left(now) < gates.LAST_DAYS:
+            look = gates.ending(self._venue, self._end, now)
+            self._say(f"{look.what}: {look.mend}")
 
 
 class Watch:

@@ -138,6 +138,19 @@ def test_a_venue_that_is_away(server: EmbeddedServer, base: dict[str, str]) -> N
     assert live(server, base | agreed, "--force")[0] == 6
 
 
+def test_a_real_venue_that_ends_is_told_by_live_and_doctor(
+    server: EmbeddedServer, base: dict[str, str], venue: RunningVenue
+) -> None:
+    said = "the Derivatives REST API and websocket on 2027-03-01"
+    kraken = base | venue.environment("krakenfutures") | {"CAUSEWAY_MARKET_DATA__SYMBOLS": "BTCUSD"}
+    real = kraken | {"CAUSEWAY_VENUE__REST_URL": NOWHERE, "CAUSEWAY_VENUE__WS_URL": ""}
+    code, err = live(server, real, "--force")
+    assert (code, said in err.split("error: ")[0]) == (12, True), "told before what refuses"
+    for env, told in ((real, True), (kraken, False)):
+        _, out, _ = invoke("doctor", "--redis", server.url, env=env)
+        assert (said in out) is told
+
+
 def test_no_paper_record_and_one_that_is_too_short(
     server: EmbeddedServer, base: dict[str, str], tmp_path: Path
 ) -> None:

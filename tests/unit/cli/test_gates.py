@@ -24,8 +24,9 @@ from bus_schemas.errors import (
     GateClosed,
 )
 from bus_schemas.settings import Settings, VenueSettings, load
-from bus_schemas.timeframes import DAY
+from bus_schemas.timeframes import DAY, parse_time
 from bus_schemas.venues import consent as agreed
+from bus_schemas.venues.ending import ending
 from cli import gates, records
 from cli.account_lease import Holder
 from cli.findings import Finding, Gate
@@ -216,6 +217,47 @@ def test_no_record_at_all() -> None:
 def test_clock(offset: int, more: dict[str, Any], level: str) -> None:
     look = gates.clock(venue(**more), offset)
     assert (look.level, look.code) == (level, EXIT_CLOCK if level == "wrong" else 0)
+
+
+@pytest.mark.parametrize(
+    ("moment", "said", "mend"),
+    [
+        (
+            "2026-11-22",
+            "switches off the Derivatives REST API and websocket on 2027-03-01: ",
+            "",
+        ),
+        ("2026-11-22T12:00", "98 days are left", "close or move positions"),
+        ("2027-01-31", "; 28 days are left", "choose another venue"),
+        ("2027-02-01T00:01", "27 DAYS LEFT: krakenfutures switches off", "open nothing new (run.py kill)"),
+        ("2027-02-28T23:59", "0 DAYS LEFT: ", "before that day"),
+        ("2027-03-01", "LOOK AFTER YOUR POSITIONS: krakenfutures was to", "on the venue's own pages"),
+        ("2028-01-01", "may not arrive", "https://docs.kraken.com/exchange/api-reference/futures-rest"),
+    ],
+)
+def test_a_venue_that_ends_is_told_louder_and_louder_and_never_refused(
+    moment: str, said: str, mend: str
+) -> None:
+    end = ending(venue())
+    assert end is not None
+    look = gates.ending(venue(), end, parse_time(moment))
+    assert (look.level, look.code) == ("note", 0), "positions must be seen to while any order still arrives"
+    assert said in look.what
+    assert mend in look.mend
+    assert end.link in look.mend
+
+
+@pytest.mark.parametrize(
+    ("more", "ends"),
+    [
+        ({}, True),
+        ({"rest_url": "https://proxy.example"}, True),
+        ({"rest_url": "http://127.0.0.1:8900"}, False),
+        ({"name": "binanceusdm"}, False),
+    ],
+)
+def test_only_the_real_venue_ends(more: dict[str, Any], ends: bool) -> None:
+    assert (ending(venue(**more)) is not None) is ends
 
 
 def test_durability_schema_and_account() -> None:

@@ -22,6 +22,7 @@ from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Candle
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import Settings, VenueSettings, load
+from bus_schemas.timeframes import HOUR, iso, parse_time
 from cli import account_lease, server_folder
 from cli.account_lease import AccountLease, Holder, account_key
 from cli.candle_poll import mark_of
@@ -31,6 +32,7 @@ from cli.fingerprint import LIVE
 from cli.inline import Inline
 from cli.live import claim_of
 from cli.live_settings import at_the_pace, key_variables, live_settings, with_terms, without_secrets
+from cli.live_watch import Countdown
 from cli.log_files import LogFiles
 from cli.server_folder import ServerFolder
 from tests.support.shell import eventually
@@ -82,6 +84,22 @@ def test_each_kind_of_run_has_a_namespace_of_its_own(
     assert settings.bus.namespace == namespace
     assert claim_of(settings.venue) == claim
     assert claim.startswith(LIVE)
+
+
+def test_a_run_that_goes_on_is_told_each_day_of_a_venue_s_last_weeks() -> None:
+    now, said = parse_time("2027-01-30T12:00"), list[str]()
+    countdown = Countdown(VenueSettings(**LIVE_VENUE), said.append, lambda: now)
+    days = []
+    for _ in range(24 * 31):
+        countdown.look()
+        if said:
+            days.append((now, said.pop()))
+        now += HOUR
+    assert [iso(at)[5:10] for at, _ in days[:2]] == ["02-01", "02-02"]
+    assert [told.split(":")[0] for _, told in days[-4:]] == [
+        "1 DAYS LEFT", "0 DAYS LEFT", *["LOOK AFTER YOUR POSITIONS"] * 2
+    ]  # fmt: skip
+    assert len(days) == 28 + 2
 
 
 def test_paper_and_live_cannot_share_a_namespace() -> None:

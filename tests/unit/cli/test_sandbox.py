@@ -15,8 +15,8 @@ from tests.support.shell import ROOT, invoke
 KRAKEN = {"CAUSEWAY_VENUE__NAME": "krakenfutures"}
 SANDBOX = {"CAUSEWAY_VENUE__SANDBOX": "true"}
 GONE = (
-    "the venue cannot be used like this: krakenfutures has no sandbox any more: Kraken closed its Futures demo "
-    "on 14 July 2026. Practise with run.py simulate-venue"
+    "the venue cannot be used like this: krakenfutures has no sandbox any more: Kraken closed its Futures "
+    "demo on 14 July 2026. Practise with run.py simulate-venue"
 )
 
 
