@@ -52,6 +52,9 @@ class Delivery:
         tell: commits reports that must not wait for the end of the command.
         troubled: told of every fault that is waited out, with the symbol.
 
+    Attributes:
+        waiting: symbols with fills that are left for the next reading.
+
     Between a change of the register and the commit of the reports that go with it nothing is awaited:
     another task's commit would store the one without the other.
     """
@@ -72,6 +75,7 @@ class Delivery:
         self._tell = tell
         self._troubled = troubled
         self._rate = settings.clock_rate
+        self.waiting: set[str] = set()
 
     async def answer(self, command: Command, doubt_until: Millis) -> list[Body]:
         """Carry a command out; returns what the venue said to it.
@@ -129,7 +133,8 @@ class Delivery:
 
         A fill can come before the venue has told under which id its order trades: a stop that has
         triggered, or an order whose acknowledgement is still on its way. While there is such an order, a
-        fill without an owner is left for the next reading.
+        fill without an owner is left for the next reading. A resting stop looks like one that has triggered
+        and is not told as such yet, so that a fill on its side is left for no longer than the venue's lag.
 
         Raises:
             VenueFault: the venue does not answer.
@@ -144,9 +149,14 @@ class Delivery:
                 hidden = True
             else:
                 self._register.learn_names(held.client_id, order)
-        if hidden or any(not held.venue_id for held in self._register.nameless(symbol)):
-            return [fill for fill in fills if not self._register.ownerless([fill])]
-        return fills
+        nameless = self._register.nameless(symbol)
+        hidden |= any(not held.venue_id for held in nameless)
+        sides, young = {held.side for held in nameless}, self._venue.now() - self._settings.lag_ms
+        early = [fill for fill in fills if hidden or (fill.side in sides and fill.time >= young)]
+        left = [fill for fill in early if self._register.ownerless([fill])]
+        if left:
+            self.waiting.add(symbol)
+        return [fill for fill in fills if fill not in left]
 
     async def _place(self, order: PlaceOrder, doubt_until: Millis) -> list[Body]:
         doubt = bool(doubt_until)

@@ -94,7 +94,7 @@ class Hearing:
         found = self._register.look(orders, positions, self._venue.now(), asked)
         self._desk.tell([*found.reports, *self._register.strays(self._venue.now())])
         news = bool(found.reports)
-        for symbol in sorted(found.suspects & self._venue.instruments().keys()):
+        for symbol in sorted((found.suspects | self._delivery.waiting) & self._venue.instruments().keys()):
             news |= await self._fills(symbol)
         for client_id in found.vanished:
             news |= await self._ask(client_id, asked)
@@ -161,7 +161,13 @@ class Hearing:
 
     async def _fills(self, symbol: str) -> bool:
         asked = self._venue.now()
-        fills = await self._delivery.fills(symbol, self._register.read_from(symbol, self._overlap, asked))
+        since = self._register.read_from(symbol, self._overlap, asked)
+        self._delivery.waiting.discard(symbol)
+        try:
+            fills = await self._delivery.fills(symbol, since)
+        except VenueFault:
+            self._delivery.waiting.add(symbol)
+            raise
         bodies = self._register.traded(fills, self._venue.now())
         self._register.lists.was_read(symbol, asked)
         self._desk.tell(bodies)

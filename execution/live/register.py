@@ -334,8 +334,12 @@ class Register:
             held.ended = 0
 
     def _name(self, held: Held, order: VenueOrder) -> None:
-        held.venue_id = order.venue_id or held.venue_id
-        held.successor = order.successor or held.successor
+        became = held.kind is OrderKind.STOP and order.kind is not OrderKind.STOP
+        if became and order.venue_id != held.venue_id:  # what has triggered keeps only its client id
+            held.successor = order.venue_id or held.successor
+        else:
+            held.venue_id = order.venue_id or held.venue_id
+            held.successor = order.successor or held.successor
         for venue_id in (held.venue_id, held.successor):
             if venue_id:
                 self._by_venue[venue_id] = held.client_id
