@@ -6,11 +6,15 @@ been started by hand.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from bus_schemas.errors import EXIT_NO_CONSENT, EXIT_NO_KEYS, GateClosed
 from bus_schemas.settings import VenueSettings
 from bus_schemas.settings.purpose import practice
+from bus_schemas.venues.ending import ending
+
+log = logging.getLogger("causeway.venue")
 
 ENVIRONMENT = "ENVIRONMENT"
 PRODUCTION = "prod"
@@ -53,7 +57,7 @@ def missing_consent(settings: VenueSettings, environment: Mapping[str, str]) -> 
 
 
 def require(settings: VenueSettings, environment: Mapping[str, str]) -> None:
-    """See that keys are there and live orders agreed to, where the venue is a live one.
+    """See that keys are there and live orders agreed to, where the venue is a live one. Logs that it ends.
 
     Raises:
         GateClosed: with the exit code of the gate that is closed.
@@ -64,3 +68,11 @@ def require(settings: VenueSettings, environment: Mapping[str, str]) -> None:
         raise GateClosed(sentence, EXIT_NO_KEYS)
     if sentence := missing_consent(settings, environment):
         raise GateClosed(sentence, EXIT_NO_CONSENT)
+    if end := ending(settings):  # a service that was started by itself heard it from nobody
+        log.warning(
+            "%s switches off %s on %s: nothing can be placed, moved or cancelled from then on; %s",
+            settings.name,
+            end.what,
+            end.day,
+            end.link,
+        )

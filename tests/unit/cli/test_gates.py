@@ -163,6 +163,18 @@ def test_execution_asks_again(more: dict[str, Any], environment: dict[str, str],
 
 
 @pytest.mark.parametrize(
+    ("more", "told"),
+    [({}, True), ({"rest_url": "http://127.0.0.1:1"}, False), ({"name": "binanceusdm"}, False)],
+)
+def test_execution_logs_that_the_venue_ends(
+    more: dict[str, Any], told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    agreed.require(venue(**more), PROD)
+    said = "krakenfutures switches off the Derivatives REST API and websocket on 2027-03-01: nothing can be"
+    assert [record.message.startswith(said) for record in caplog.records] == [True] * told
+
+
+@pytest.mark.parametrize(
     ("more", "said"),
     [
         ({}, ""),
