@@ -7,7 +7,9 @@ Traps that this adapter exists for:
 - A client order id is unique among open orders only. Sending one again after a fill makes a second
   order, so nothing here retries, and `DUPLICATE_ID` is the word of the venue that the first one rests.
 - HTTP 503 has two meanings: not taken, and nobody knows.
-- The account must be in one-way position mode, because `reduceOnly` does not exist in hedge mode.
+- The account must be in one-way position mode, because `reduceOnly` does not exist in hedge mode; on cross
+  margin, because an isolated position is liquidated by the leverage that is set at the venue, however far
+  away risk planned it; and in single-asset mode, because other assets' worth is not in our balance.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ _WEEK_MS = 7 * 24 * 3_600_000
 _WINDOW_MS = _WEEK_MS - 1
 _TRADES_KEPT_MS = 89 * 24 * 3_600_000
 _PAGE = 1000
+_FUNDING = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")
 _KEY_RENEW_S = 1500.0
 _SLACK_MS = 60_000
 
@@ -75,11 +78,12 @@ class BinanceFutures(CcxtVenue):
         return int(number(answer["serverTime"]))
 
     async def open(self) -> None:
-        """Load markets, set the clock, and make sure of one-way position mode.
+        """Load markets, set the clock, and make sure of the account's modes. None is changed.
 
         Raises:
             ConfigurationError: the symbols settle in more than one currency.
-            Denied: the account is in hedge mode.
+            Denied: the account is in hedge mode or in multi-assets mode, or a traded symbol is on isolated
+                margin.
         """
         await super().open()
         settles = {self._markets[name].instrument.settle for name in self.symbols if name in self._markets}
@@ -91,6 +95,25 @@ class BinanceFutures(CcxtVenue):
         mode = await self.ask(self._client.fapiPrivateGetPositionSideDual, {})
         if parse.truth(mode.get("dualSidePosition")):
             raise Denied("the account is in hedge mode; set its position mode to one-way and start again")
+        mode = await self.ask(self._client.fapiPrivateGetMultiAssetsMargin, {})
+        if parse.truth(mode.get("multiAssetsMargin")):
+            raise Denied(
+                "the account is in multi-assets mode; set its asset mode to single-asset in the preferences "
+                "of Binance Futures and start again"
+            )
+        await self._require_cross_margin()
+
+    @readable
+    async def _require_cross_margin(self) -> None:
+        traded = {self._markets[name].id: name for name in self.symbols if name in self._markets}
+        rows = await self.ask(self._client.fapiPrivateGetSymbolConfig, {})
+        isolated = sorted(traded[row["symbol"]] for row in rows if _isolated(row) and row["symbol"] in traded)
+        if isolated:
+            raise Denied(
+                f"{', '.join(isolated)}: on isolated margin, where the leverage set at Binance may liquidate "
+                "a position before its stop; set the symbol's margin mode to cross in Binance Futures and "
+                "start again"
+            )
 
     @readable
     async def rights(self) -> KeyRights:
@@ -275,15 +298,16 @@ class BinanceFutures(CcxtVenue):
         market = self.market(symbol)
         request = {"symbol": market.id, "limit": _PAGE}
         incomes: dict[str, Any] = {}
-        start = since
-        while True:
-            asked = request | {"incomeType": "FUNDING_FEE", "startTime": start}
-            page = await self.ask(self._client.fapiPrivateGetIncome, asked)
-            incomes |= {f"{raw['tranId']}:{raw['time']}": raw for raw in page}
-            last = max((int(raw["time"]) for raw in page), default=start)
-            if len(page) < _PAGE or last <= start:
-                break
-            start = last
+        for kind in _FUNDING:
+            start = since
+            while True:
+                asked = request | {"incomeType": kind, "startTime": start}
+                page = await self.ask(self._client.fapiPrivateGetIncome, asked)
+                incomes |= {f"{raw['tranId']}:{raw['time']}": raw for raw in page}
+                last = max((int(raw["time"]) for raw in page), default=start)
+                if len(page) < _PAGE or last <= start:
+                    break
+                start = last
         if not incomes:
             return []
         asked = request | {"startTime": max(since - _SLACK_MS, 0)}
@@ -320,6 +344,10 @@ def _plain(ref: OrderRef) -> dict[str, Any]:
 
 def _algo(ref: OrderRef) -> dict[str, Any]:
     return {"algoId": ref.venue_id} if ref.venue_id else {"clientAlgoId": ref.client_id}
+
+
+def _isolated(row: parse.Raw) -> bool:
+    return str(row.get("marginType", "")).upper() == "ISOLATED"
 
 
 def _side(side: Side) -> str:

@@ -23,7 +23,7 @@ OTHERS = (600.0, 60.0)
 WEIGHTS: dict[str, Weights] = {
     "binanceusdm": {
         "place": 1, "amend": 1, "cancel": 1, "look_up": 2, "open_orders": 80, "fills": 5, "positions": 5,
-        "account": 5, "funding": 30, "rights": 1, "sync_clock": 1,
+        "account": 5, "funding": 60, "rights": 1, "sync_clock": 1,
     },
     "krakenfutures": {
         "place": 10, "amend": 10, "cancel": 10, "look_up": 5, "open_orders": 2, "fills": 25, "positions": 2,

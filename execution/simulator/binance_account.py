@@ -39,10 +39,12 @@ class AccountDesk:
 
     Attributes:
         withdraw: whether the key may withdraw; the demo key may not.
+        multi: multi-assets mode; kept because clients ask and set it.
     """
 
     def __init__(self, exchange: Exchange, clock: SimClock, mode: PositionMode) -> None:
         self.withdraw = False
+        self.multi = False
         self._exchange = exchange
         self._clock = clock
         self._mode = mode
@@ -52,6 +54,7 @@ class AccountDesk:
         """Every one is signed."""
         account, other, signed = Operation.ACCOUNT, Operation.OTHER, Access.SIGNED
         dual, risk = "/fapi/v1/positionSide/dual", Operation.POSITIONS
+        multi = "/fapi/v1/multiAssetsMargin"
         return [
             Endpoint("GET", "/fapi/v2/account", self._account_v2, account, 5, signed),
             Endpoint("GET", "/fapi/v3/account", self._account_v3, account, 5, signed),
@@ -63,7 +66,8 @@ class AccountDesk:
             Endpoint("GET", "/fapi/v3/positionRisk", self._risk_v3, risk, 5, signed),
             Endpoint("GET", dual, self._dual, other, 30, signed),
             Endpoint("POST", dual, self._set_dual, other, 1, signed),
-            Endpoint("GET", "/fapi/v1/multiAssetsMargin", self._multi, other, 30, signed),
+            Endpoint("GET", multi, self._multi, other, 30, signed),
+            Endpoint("POST", multi, self._set_multi, other, 1, signed),
             Endpoint("POST", "/fapi/v1/leverage", self._set_leverage, Operation.LEVERAGE, 1, signed),
             Endpoint("POST", "/fapi/v1/marginType", self._set_margin, other, 1, signed),
             Endpoint("GET", "/fapi/v1/leverageBracket", self._brackets, other, 1, signed),
@@ -136,7 +140,7 @@ class AccountDesk:
             "canDeposit": True,
             "canWithdraw": True,
             "updateTime": 0,
-            "multiAssetsMargin": False,
+            "multiAssetsMargin": self.multi,
             "tradeGroupId": -1,
         }
 
@@ -183,7 +187,19 @@ class AccountDesk:
         return _DONE
 
     def _multi(self, _: Params) -> object:
-        return {"multiAssetsMargin": False}
+        return {"multiAssetsMargin": self.multi}
+
+    def _set_multi(self, params: Params) -> object:
+        params.need("multiAssetsMargin")
+        wanted = params.flag("multiAssetsMargin")
+        if wanted == self.multi:
+            raise Trouble(-4171, "No need to change multi-assets mode.")
+        if wanted and self._isolated:
+            raise Trouble(
+                -4168, "Unable to adjust to Multi-Assets mode with symbols of isolated-margin mode."
+            )
+        self.multi = wanted
+        return _DONE
 
     def _set_leverage(self, params: Params) -> object:
         listing = listed(self._exchange, params)
@@ -199,6 +215,8 @@ class AccountDesk:
         if kind not in ("ISOLATED", "CROSSED"):
             raise missing("marginType")
         isolated = kind == "ISOLATED"
+        if isolated and self.multi:
+            raise Trouble(-4168, "Unable to adjust to isolated-margin mode under the Multi-Assets mode.")
         if isolated == (listing.symbol in self._isolated):
             raise Trouble(-4046, "No need to change margin type.")
         if isolated:

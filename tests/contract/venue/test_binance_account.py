@@ -61,6 +61,24 @@ def test_funding_is_told_with_its_rate(stage: Stage) -> None:
     assert stage.run(stage.adapter.funding(BTC, fee.time + 1)) == []
 
 
+def test_special_funding_is_told_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.place(market("in"))
+    stage.control.funding(BTC, "0.0001")
+    ask = stage.adapter._client.fapiPrivateGetIncome
+
+    async def income(request: dict[str, Any]) -> list[dict[str, Any]]:
+        if request["incomeType"] != "SPECIAL_FUNDING_FEE":
+            return list(await ask(request))
+        [paid] = await ask(request | {"incomeType": "FUNDING_FEE"})
+        return [
+            paid | {"incomeType": "SPECIAL_FUNDING_FEE", "tranId": int(paid["tranId"]) + 1, "income": "-1"}
+        ]
+
+    monkeypatch.setattr(stage.adapter._client, "fapiPrivateGetIncome", income)
+    fees = stage.run(stage.adapter.funding(BTC, 0))
+    assert sorted(fee.amount for fee in fees) == [D("0.06"), D(1)]
+
+
 def test_the_key_may_trade_and_not_withdraw(stage: Stage) -> None:
     rights = stage.run(stage.adapter.rights())
     assert (rights.trade, rights.withdraw) == (True, False)
@@ -84,6 +102,43 @@ def test_hedge_mode_is_refused_in_words(stage: Stage) -> None:
         finally:
             await adapter._client.fapiPrivatePostPositionSideDual({"dualSidePosition": "false"})
             await adapter.close()
+
+    stage.run(attempt())
+
+
+@pytest.mark.parametrize(
+    ("set_it", "undo", "words"),
+    [
+        (
+            ("fapiPrivatePostMarginType", {"symbol": "ETHUSDT", "marginType": "ISOLATED"}),
+            {"symbol": "ETHUSDT", "marginType": "CROSSED"},
+            "^ETHUSDT: on isolated margin.* margin mode to cross",
+        ),
+        (
+            ("fapiPrivatePostMultiAssetsMargin", {"multiAssetsMargin": "true"}),
+            {"multiAssetsMargin": "false"},
+            "multi-assets mode",
+        ),
+    ],
+)
+def test_an_account_whose_mode_we_do_not_plan_with_is_refused_in_words(
+    stage: Stage, set_it: tuple[str, dict[str, str]], undo: dict[str, str], words: str
+) -> None:
+    method, wanted = set_it
+    adapter, other = stage.another((BTC, "ETHUSDT")), stage.another((BTC,))
+
+    async def attempt() -> None:
+        await adapter.open()
+        await getattr(adapter._client, method)(wanted)
+        try:
+            with pytest.raises(Denied, match=words):
+                await adapter.open()
+            if "symbol" in wanted:
+                await other.open()  # which does not trade it
+        finally:
+            await getattr(adapter._client, method)(undo)
+            await adapter.close()
+            await other.close()
 
     stage.run(attempt())
 

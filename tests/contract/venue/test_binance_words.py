@@ -224,6 +224,15 @@ def test_an_account_is_told_in_its_settle_currency() -> None:
     assert (parse.account(raw, "USDT").cash, parse.account(raw, "USDT").equity) == (D("5.5"), D("6"))
 
 
+def test_a_balance_in_credits_is_not_taken_for_none() -> None:
+    credits = {"asset": "BNFCR", "walletBalance": "100", "marginBalance": "100"}
+    with pytest.raises(Denied, match="BNFCR"):
+        parse.account({"assets": [credits]}, "USDT")
+    assert parse.account({"assets": [credits | {"walletBalance": "0"}]}, "USDT").cash == 0
+    settle = {"asset": "USDT", "walletBalance": "5", "marginBalance": "5"}
+    assert parse.account({"assets": [credits, settle]}, "USDT").cash == 5
+
+
 def test_funding_has_the_rate_of_its_time_or_none() -> None:
     hour = 3_600_000
     incomes = [{"income": "-0.06", "time": 9 * hour}, {"income": "0.02", "time": 8 * hour + 5}]
