@@ -62,6 +62,7 @@ FAULTS: dict[str, Rules] = {
     "not_found": [{"kind": "not_found", "for_ms": 80}],
     "maintenance": _tries("maintenance", *COMMANDS, "look_up", "open_orders", "positions", "fills"),
     "clock_skew": [{"kind": "clock_skew", "from_s": 1.0, "until_s": 2.5, "skew_ms": 700}],
+    "thin_market": [{"kind": "thin_market", "share": "0.5", "times": 2}],
 }
 """By the name in the matrix."""
 

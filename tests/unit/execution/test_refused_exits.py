@@ -153,6 +153,12 @@ def test_what_is_left_of_a_stop_that_the_market_took_in_part_is_closed_at_once(e
     assert desk.bodies(Mismatch) == []
 
 
+def test_an_adopted_position_whose_stop_the_market_took_in_part_is_closed_too() -> None:
+    desk = Desk().account("2").tick(11).account("2").ack("s1")
+    desk.fill("s1", "0.8").cancelled("s1", "0.8")
+    assert desk.command_of("c1").quantity == D("1.2")
+
+
 def test_a_stop_that_was_cancelled_without_a_fill_is_placed_again() -> None:
     desk = Desk().open().cancelled("s1")
     assert desk.placed[-1] == "s2"
