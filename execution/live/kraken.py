@@ -143,7 +143,8 @@ class KrakenFutures(CcxtVenue):
     @readable
     async def amend(self, ref: OrderRef, quantity: Decimal) -> None:
         self.market(ref.symbol)
-        request = {"orderId": ref.venue_id} if ref.venue_id else {"cliOrdId": ref.client_id}
+        known = lookup.traded_as(ref)
+        request = {"orderId": known} if known else {"cliOrdId": ref.client_id}
         request |= {"size": words.plain(quantity), "qtyMode": "ABSOLUTE"}  # default: what is still open
         answer = await self.act(self._client.privatePostEditorder, request)
         status = str(_part(answer, "editStatus").get("status", ""))
@@ -152,7 +153,8 @@ class KrakenFutures(CcxtVenue):
 
     @readable
     async def cancel(self, ref: OrderRef) -> None:
-        request = {"order_id": ref.venue_id} if ref.venue_id else {"cliOrdId": ref.client_id}
+        known = lookup.traded_as(ref)
+        request = {"order_id": known} if known else {"cliOrdId": ref.client_id}
         answer = await self.act(self._client.privatePostCancelorder, request)
         status = str(_part(answer, "cancelStatus").get("status", ""))
         if status != "cancelled":
@@ -176,10 +178,12 @@ class KrakenFutures(CcxtVenue):
             if lookup.belongs(fill.venue_id, fill.client_id, ref)
         ]
         filled = sum((fill.quantity for fill in fills), Decimal(0))
-        ref = lookup.named(ref, fills)
+        by_fills = lookup.named(ref, fills[-1].venue_id) if fills else ref
         if filled >= ref.quantity:  # the history's rate limit is narrow, and it could say no more
-            return lookup.fate([], ref, filled)
+            return lookup.fate([], by_fills, filled)
         stop = ref.kind is OrderKind.STOP
+        if ref.venue_id or not stop:  # the fills of a stop tell what it became, and not its own id
+            ref = by_fills
         events = await self._events("historyGetTriggers", ref, since) if stop else []
         events += await self._events("historyGetOrders", ref, since)
         told = lookup.fate(events, ref, filled)
@@ -191,7 +195,7 @@ class KrakenFutures(CcxtVenue):
         for order in await self.open_orders():
             if lookup.belongs(order.venue_id, order.client_id, ref):
                 self._absent.found(ref.client_id)
-                return order
+                return lookup.as_asked(order, ref)
         absent = self._absent.lasts(ref.client_id, asked)
         return lookup.gone(told) if absent >= max(lookup.UNSEEN_MS, self._settings.lag_ms) else told
 

@@ -1,8 +1,8 @@
 """What became of one order at Kraken Futures, from all that the venue tells of it. Pure.
 
 Nobody documents whether a stop keeps its id when it triggers: the words are that the system removes the
-stop and creates an order. So what goes by the venue's id or by ours is ours, and the order is known by the
-id under which it trades.
+stop and creates an order. So what goes by the venue's id or by ours is the stop's, and another id than its
+own is its successor's.
 """
 
 from __future__ import annotations
@@ -34,7 +34,27 @@ _TRIGGERED = "stop_order_triggered"
 
 def belongs(venue_id: str, client_id: str, ref: OrderRef) -> bool:
     """Whether what goes by these ids, of which one may be empty, is the order."""
-    return bool(venue_id and venue_id == ref.venue_id) or bool(client_id and client_id == ref.client_id)
+    known = bool(venue_id) and venue_id in (ref.venue_id, ref.successor)
+    return known or bool(client_id and client_id == ref.client_id)
+
+
+def traded_as(ref: OrderRef) -> str:
+    """The venue's id under which it can be cancelled; empty while not known."""
+    return ref.successor or ref.venue_id
+
+
+def named(ref: OrderRef, venue_id: str) -> OrderRef:
+    """With an id under which the venue told it."""
+    if not ref.venue_id:
+        return msgspec.structs.replace(ref, venue_id=venue_id)
+    return msgspec.structs.replace(ref, successor=venue_id) if venue_id != ref.venue_id else ref
+
+
+def as_asked(told: VenueOrder, ref: OrderRef) -> VenueOrder:
+    """A stop by its own id, also where the venue tells what it became."""
+    ref = named(ref, told.venue_id)
+    kind = OrderKind.STOP if ref.kind is OrderKind.STOP else told.kind
+    return msgspec.structs.replace(told, kind=kind, venue_id=ref.venue_id, successor=ref.successor)
 
 
 class Absent:
@@ -60,10 +80,11 @@ class Absent:
 
 def status_request(ref: OrderRef) -> dict[str, Any]:
     """A stop is asked for by both ids: what it became may go by ours alone."""
-    if not ref.venue_id:
+    known = [venue_id for venue_id in (ref.venue_id, ref.successor) if venue_id]
+    if not known:
         return {"cliOrdIds": ref.client_id}
     both = ref.kind is OrderKind.STOP and bool(ref.client_id)
-    return {"orderIds": [ref.venue_id]} | ({"cliOrdIds": [ref.client_id]} if both else {})
+    return {"orderIds": known} | ({"cliOrdIds": [ref.client_id]} if both else {})
 
 
 def by_status(rows: Iterable[Mapping[str, Any]], ref: OrderRef) -> tuple[VenueOrder | None, bool]:
@@ -79,7 +100,7 @@ def by_status(rows: Iterable[Mapping[str, Any]], ref: OrderRef) -> tuple[VenueOr
                 found.append(order_status(row, ref.symbol))
     if not found:
         return None, listed
-    return max(found, key=lambda told: (told.standing in ALIVE, told.filled)), listed
+    return as_asked(max(found, key=lambda told: (told.standing in ALIVE, told.filled)), ref), listed
 
 
 def _decides(row: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
@@ -125,22 +146,17 @@ def order_status(row: Mapping[str, Any], symbol: str) -> VenueOrder:
 # Fills and history --------------------------------------------------------------------------------
 
 
-def named(ref: OrderRef, fills: Sequence[VenueFill]) -> OrderRef:
-    """With the id under which it trades, where its fills tell one."""
-    return msgspec.structs.replace(ref, venue_id=fills[-1].venue_id) if fills else ref
-
-
 def fate(events: Events, ref: OrderRef, filled: Decimal) -> VenueOrder | None:
     """What became of an order, by events of the history in order of time, those of triggers before those
     of orders, and by its fills.
 
     `quantity` of an event is what is still open after it.
     """
-    status, venue_id, time, size = "", ref.venue_id, 0, ref.quantity
+    status, time, size = "", 0, ref.quantity
     means = Standing.UNLISTED
     for event in _own(events, ref):
         name, order, reason = read_event(event)
-        status, venue_id = name, str(order.get("uid") or venue_id)
+        status, ref = name, named(ref, str(order.get("uid") or traded_as(ref)))
         time = time or millis(order.get("timestamp"))
         means = standing(name)
         done = exact(order.get("filled"))
@@ -155,7 +171,8 @@ def fate(events: Events, ref: OrderRef, filled: Decimal) -> VenueOrder | None:
         means = Standing.FILLED
     return VenueOrder(
         client_id=ref.client_id,
-        venue_id=venue_id,
+        venue_id=ref.venue_id,
+        successor=ref.successor,
         symbol=ref.symbol,
         side=ref.side,
         kind=ref.kind,
@@ -197,7 +214,7 @@ def read_event(event: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str]:
 
 def _own(events: Events, ref: OrderRef) -> Iterator[Mapping[str, Any]]:
     """Those of the order; an id of the venue's that one of them tells beside ours is its too."""
-    ids = {ref.venue_id}
+    ids = {ref.venue_id, ref.successor}
     for event in events:
         _, order, _ = read_event(event)
         venue_id = str(order.get("uid") or "")

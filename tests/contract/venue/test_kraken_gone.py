@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from bus_schemas.events import PlaceOrder, VenueRefusal
@@ -189,7 +190,20 @@ def test_fills_of_what_a_stop_became_are_the_stop_s(stage: Stage, monkeypatch: p
     changed(stage, monkeypatch, "privateGetFills", other)
     told = stage.look_up(wanted, placed.venue_id)
     assert told is not None
-    assert (told.standing, told.filled, told.venue_id) == (Standing.FILLED, D("0.01"), "v")
+    assert (told.standing, told.filled) == (Standing.FILLED, D("0.01"))
+    assert (told.venue_id, told.successor) == (placed.venue_id, "v")
+
+
+def test_what_a_stop_became_is_cancelled_under_its_own_id(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.place(staging.market())
+    wanted = staging.stop()
+    placed = stage.place(wanted)
+    asked = changed(stage, monkeypatch, "privatePostCancelorder", lambda answer: answer)
+    known = msgspec.structs.replace(staging.ref(wanted, "before"), successor=placed.venue_id)
+    stage.run(stage.adapter.cancel(known))
+    assert asked == [{"order_id": placed.venue_id}]
 
 
 def test_a_full_fill_is_an_update_in_the_history(stage: Stage) -> None:

@@ -124,7 +124,8 @@ def test_a_stop_is_told_by_either_id(rows: list[Any], standing: Standing, filled
     found, listed = lookup.by_status([row("w", "ENTERED_BOOK", client_id="d"), *rows], STOP)
     assert found is not None
     assert listed
-    assert (found.standing, found.filled, found.venue_id) == (standing, D(filled), venue_id)
+    assert (found.standing, found.filled, found.successor or "u") == (standing, D(filled), venue_id)
+    assert (found.venue_id, found.kind) == ("u", OrderKind.STOP)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,8 @@ def test_a_stop_s_fate_under_another_id(
 ) -> None:
     found = lookup.fate(events, STOP, D(0))
     assert found is not None
-    assert (found.standing, found.filled, found.venue_id) == (standing, D(filled), venue_id)
+    assert (found.standing, found.filled, found.successor or "u") == (standing, D(filled), venue_id)
+    assert found.venue_id == "u"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_what_goes_by_either_id_is_the_order(venue_id: str, client_id: str, ours
     )
 
 
-def test_an_order_goes_by_the_id_of_its_fills() -> None:
+def test_an_order_goes_by_its_own_id_and_by_that_of_its_fills() -> None:
     fill = VenueFill(
         fill_id="f",
         venue_id="v",
@@ -208,8 +210,13 @@ def test_an_order_goes_by_the_id_of_its_fills() -> None:
         liquidity=Liquidity.TAKER,
         time=7,
     )
-    assert lookup.named(STOP, [fill]).venue_id == "v"
-    assert lookup.named(STOP, []) == STOP
+    became = lookup.named(STOP, fill.venue_id)
+    assert (became.venue_id, became.successor, lookup.traded_as(became)) == ("u", "v", "v")
+    assert lookup.belongs("v", "", became)
+    assert lookup.belongs("u", "", became)
+    assert lookup.named(STOP, "u") == STOP
+    assert lookup.named(ref(OrderKind.STOP, ""), "v").venue_id == "v"
+    assert lookup.status_request(became) == {"orderIds": ["u", "v"], "cliOrdIds": ["c"]}
     assert lookup.last_sign([event("OrderPlaced")], [fill], STOP) == 7
     assert lookup.last_sign([event("OrderPlaced")], [], STOP) == 5
     assert lookup.last_sign([event("OrderPlaced", uid="w", clientId="d")], [], STOP) == 0
