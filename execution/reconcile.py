@@ -1,9 +1,9 @@
 """The venue's account beside ours. Unknown positions are adopted and protected, never flattened.
 
-A difference may be a report that is still on its way, so it must last for a grace before anything
-follows from it. Then it is reported, and the orders are looked up. What the venue has beyond our
-books is taken over, because it needs a stop; what it lacks stays in our books until a person
-acknowledges, unless the position was adopted: such a one has no books but the venue's.
+A difference may be a report that is still on its way, so it must last for a grace, while our books stay
+as they are, before anything follows from it. Then it is reported, and the orders are looked up. What
+the venue has beyond our books is taken over, because it needs a stop; what it lacks stays in our books
+until a person acknowledges, unless the position was adopted: such a one has no books but the venue's.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ def compare(turn: Turn, position: Position, state: PositionState | None) -> bool
     """Compare with the venue's position; whether that changed ours."""
     theirs = state.quantity if state else ZERO
     if theirs == position.signed:
-        position.theirs, position.differs_since, position.mismatch_told = None, None, False
+        _agree(position)
         return False
-    position.theirs = theirs
-    if position.differs_since is None:
+    if position.differs_since is None or position.signed != position.beside:
+        # each of two looks may lag behind a fill of its own
         position.differs_since = turn.time
+    position.theirs, position.beside = theirs, position.signed
     lasted = turn.time - position.differs_since
     if lasted < turn.settings.mismatch_grace_ms:
         return False
@@ -79,6 +80,10 @@ def write_off(turn: Turn, position: Position) -> bool:
     if surplus <= ZERO:
         return False
     position.book.forget(surplus)
-    position.theirs, position.differs_since, position.mismatch_told = None, None, False
+    _agree(position)
     turn.mismatch(f"{surplus} contracts written off: the venue does not have them")
     return True
+
+
+def _agree(position: Position) -> None:
+    position.theirs, position.beside, position.differs_since, position.mismatch_told = None, None, None, False

@@ -127,7 +127,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
         naked_heard: when we heard of that, or came back, where later than it began.
         bare_told: that an adopted position gets no stop was reported.
         adopted: the venue had it and we did not; it has no entry order and follows the venue's word.
-        theirs: the venue's signed quantity while it differs from ours, and since when.
+        theirs: the venue's signed quantity while it differs from ours, beside which of ours, and since when.
         mismatch_told: the difference was reported.
     """
 
@@ -158,6 +158,7 @@ class Position(msgspec.Struct, kw_only=True, omit_defaults=True):
     bare_told: bool = False
     adopted: bool = False
     theirs: Decimal | None = None
+    beside: Decimal | None = None
     differs_since: Millis | None = None
     mismatch_told: bool = False
 

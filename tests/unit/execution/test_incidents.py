@@ -260,6 +260,13 @@ def test_nt3104_a_lasting_difference_is_reported_and_the_excess_protected() -> N
     assert desk.command_of("s2").quantity == 3
 
 
+def test_two_looks_that_each_lag_behind_a_fill_are_no_lasting_difference() -> None:
+    desk = Desk().open().fill("t11", "1").account("2").tick(11).fill("t21", "1").account("1")
+    assert not desk.bodies(Mismatch)
+    desk.tick(11).account("1")
+    assert "venue has 1, we have 0" in desk.bodies(Mismatch)[-1].detail
+
+
 def test_a_position_that_the_venue_lost_waits_for_a_person() -> None:
     desk = Desk().open().account(None).tick(11).account(None).ack("s1", "t11", "t21").tick(11).account(None)
     assert desk.position.quantity == 2
