@@ -64,7 +64,8 @@ def settled(world: Trading, *told: str) -> TradeClosed:
     assert sorted(ours) == sorted(truth)
     assert [*world.all(SymbolHalted), *world.all(StrayOrder), *world.all(VenueAlert)] == []
     words = [mismatch.detail for mismatch in world.all(Mismatch)]
-    assert [part in detail for part, detail in zip(told, words, strict=True)] == [True] * len(told), words
+    assert len(words) == len(told), words
+    assert all(part in detail for part, detail in zip(told, words, strict=True)), words
     assert all(len(orders) == 1 for orders in world.taken().values()), world.picture()
     ends = [body.client_id for body in world.all(OrderCancelled)]
     assert len(ends) == len(set(ends))
