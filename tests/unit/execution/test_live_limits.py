@@ -71,7 +71,7 @@ class _Failing(Venue):
         self.calls: list[str] = []
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("look_up", "cancel", "place", "positions"):
+        if name in ("look_up", "cancel", "place", "positions", "open"):
             return object.__getattribute__(self, "_fail")(name)
         return object.__getattribute__(self, name)
 
@@ -129,6 +129,14 @@ def test_a_ban_that_names_no_time_is_two_minutes(banned: bool, least: float) -> 
     assert _refused(guarded, "look_up") is NotSent
     wait = guarded._budget.wait(1, True, time.monotonic(), QUERIES)
     assert least < wait <= least + 1
+
+
+def test_a_venue_that_bans_is_not_opened_again_before_its_end() -> None:
+    guarded, inner = _guarded(NotSent("418", 30, limited=True, banned=True))
+    for _ in range(3):
+        with pytest.raises(NotSent):
+            asyncio.run(guarded.open())
+    assert inner.calls == ["open"]
 
 
 def test_what_the_venue_counts_is_used_whoever_used_it() -> None:
