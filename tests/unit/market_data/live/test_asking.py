@@ -90,6 +90,7 @@ def test_retry_after(headers: dict[str, str] | None, seconds: float) -> None:
     [
         ("binance", f"418 IP banned until {NOW_MS + 300_000}. Please", None, 300),
         ("binanceusdm", f"418 IP banned until {NOW_MS + 300_000}. Please", {"Retry-After": "7"}, 7),
+        ("binanceusdm", "418 I'm a teapot", {"Retry-After": "99999"}, 99_999),
         ("binanceusdm", "418 I'm a teapot", None, 120),
         ("binanceusdm", '{"code":-1003,"msg":"Too many requests"}', None, 60),
         ("krakenfutures", "apiLimitExceeded", None, 0.7),
@@ -110,6 +111,27 @@ def test_a_ban_without_a_header_is_waited_out(
         return float(str(caught.value).split()[2])
 
     assert least_s <= asyncio.run(run()) + 0.5 <= least_s + 2.5
+
+
+@pytest.mark.parametrize(("venue", "least_s", "most_s"), [("binanceusdm", 0.5, 9.0), ("binance", 0.0, 0.5)])
+def test_futures_of_binance_are_asked_slowly_and_keep_nobody_else_waiting(
+    venue: str, least_s: float, most_s: float
+) -> None:
+    async def run() -> float:
+        gate = Gate(per_s=1000)
+
+        async def answer() -> str:
+            return "answer"
+
+        heavy, client = Client(), Client()
+        heavy.id, client.id = "binanceusdm", venue
+        await gate.ask(heavy, answer)
+        began = time.monotonic()
+        for _ in range(2):
+            await gate.ask(client, answer)
+        return time.monotonic() - began
+
+    assert least_s - 0.01 <= asyncio.run(run()) <= most_s
 
 
 def test_what_a_venue_does_not_have_is_not_asked_for_again() -> None:
