@@ -186,6 +186,7 @@ class Hearing:
             self._troubled(held.symbol, fault)  # this order waits for another look, and nothing else does
             return False
         if order is not None:
+            self._register.risen(client_id, order, asked)
             bodies = await self._delivery.told(held, order)
         elif self._fresh(held, asked):
             return False

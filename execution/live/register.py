@@ -164,6 +164,13 @@ class Register:
                 out.append(OrderCancelled(time=time, client_id=client_id, symbol=held.symbol, filled=count))
         return out
 
+    def risen(self, client_id: str, order: VenueOrder, asked: Millis) -> None:
+        """The end of the order was told before the venue was `asked`, and it rests: nobody counts it any more."""
+        held = self._orders.edit(client_id)
+        alive = order.standing in (Standing.LIVE, Standing.UNLISTED)
+        if alive and 0 < held.ended < asked and held.filled < held.quantity:
+            held.ended, held.stray = 0, True
+
     def learn_names(self, client_id: str, order: VenueOrder) -> None:
         """Under which ids the venue has the order: its fills may tell nothing else."""
         self._name(self._orders.edit(client_id), order)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bus_schemas.events import (
     Body,
@@ -263,3 +264,26 @@ def test_an_order_that_comes_up_by_a_fill_may_count_for_nobody() -> None:
     assert [type(body) for body in register.traded(past.fills, NOW + 300)] == [OrderFilled]
     assert [type(body) for body in register.strays(NOW + 400)] == [StrayOrder]
     assert register.look([order], past.position, NOW + 400).reports == []
+
+
+def test_an_order_that_rests_after_its_end_was_told_is_a_stray_until_it_ends_again() -> None:
+    past = Past([(5, [2], False), (3, [3], False)])
+    order, whole = past.orders
+    ended = replace(order, standing=Standing.CANCELLED)
+    register = _register(past)
+    register.traded(past.fills, NOW + 100)
+    register.learn(order.client_id, ended, NOW + 200)
+    before = register.look([order], past.position, NOW + 210, asked=NOW + 190)
+    assert before.vanished == [order.client_id]
+    register.risen(order.client_id, order, NOW + 190)  # its question was put before the end
+    assert register.strays(NOW + 210) == []
+    register.risen(order.client_id, order, NOW + 300)
+    assert register.learn(order.client_id, order, NOW + 310) == []
+    assert [type(body) for body in register.strays(NOW + 310)] == [StrayOrder]
+    said = register.learn(order.client_id, ended, NOW + 400)
+    assert [(type(body), getattr(body, "filled", None)) for body in said] == [(OrderCancelled, D(2))]
+    assert register.strays(NOW + 410) == []
+    register.risen(
+        whole.client_id, replace(whole, standing=Standing.LIVE), NOW + 500
+    )  # told in full: an old list
+    assert register.strays(NOW + 510) == []
