@@ -165,7 +165,7 @@ class Register:
         return out
 
     def risen(self, client_id: str, order: VenueOrder, asked: Millis) -> None:
-        """The end of the order was told before the venue was `asked`, and it rests: nobody counts it any more."""
+        """An order whose end was told before the venue was `asked` rests after all: it is nobody's now."""
         held = self._orders.edit(client_id)
         alive = order.standing in (Standing.LIVE, Standing.UNLISTED)
         if alive and 0 < held.ended < asked and held.filled < held.quantity:
