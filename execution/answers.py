@@ -127,6 +127,8 @@ def _rejected(turn: Turn, position: Position, order: Order, body: OrderRejected)
     if order.leg is Leg.STOP and body.reason is VenueRefusal.WOULD_TRIGGER:
         moved = position.break_even and order.trigger == position.stop
         _leave(turn, position, ExitReason.BREAK_EVEN if moved else ExitReason.EMERGENCY)
+    elif order.leg is Leg.CLOSE and body.reason is VenueRefusal.NO_LIQUIDITY:
+        _unmet(turn, position, ZERO)
     else:
         _count_refusal(turn, position, order)
 
@@ -167,9 +169,7 @@ def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelle
     taken = max(order.filled, body.filled)
     if order.leg is Leg.CLOSE:
         _unmet(turn, position, taken)
-    elif (
-        order.leg is Leg.STOP and taken > ZERO
-    ):  # it has triggered, and the market took a part: the rest is due
+    elif order.leg is Leg.STOP and taken > ZERO:  # it triggered and the market took a part: the rest is due
         _leave(turn, position, _stop_exit(position, order))
     else:
         _count_refusal(turn, position, order)

@@ -81,7 +81,8 @@ class OrderAccepted(Body, frozen=True, kw_only=True):
 
 
 class VenueRefusal(StrEnum):
-    """Why a venue refused. Only `would_trigger` lets a protective stop become a market close."""
+    """Why a venue refused. Only `would_trigger` lets a protective stop become a market close; a closing order
+    for which the market has nothing (`no_liquidity`) is asked again soon."""
 
     BELOW_MINIMUM = "below_minimum"
     BAD_TICK = "bad_tick"
@@ -90,6 +91,7 @@ class VenueRefusal(StrEnum):
     REDUCE_ONLY = "reduce_only"
     WOULD_TRIGGER = "would_trigger"
     DUPLICATE_ID = "duplicate_id"
+    NO_LIQUIDITY = "no_liquidity"
     UNKNOWN_SYMBOL = "unknown_symbol"
     OTHER = "other"
 

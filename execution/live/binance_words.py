@@ -60,6 +60,7 @@ REFUSALS: Mapping[int, VenueRefusal] = {
     -4115: VenueRefusal.DUPLICATE_ID,
     -4116: VenueRefusal.DUPLICATE_ID,
     -4118: VenueRefusal.REDUCE_ONLY,
+    -4131: VenueRefusal.NO_LIQUIDITY,  # the best price is outside of the band
     -4141: VenueRefusal.UNKNOWN_SYMBOL,
     -4142: VenueRefusal.WOULD_TRIGGER,
     -4144: VenueRefusal.UNKNOWN_SYMBOL,

@@ -61,7 +61,7 @@ REFUSALS: Mapping[str, VenueRefusal] = {
     "clientOrderIdTooLong": VenueRefusal.OTHER,
     "invalidOrderType": VenueRefusal.OTHER,
     "invalidSide": VenueRefusal.OTHER,
-    "iocWouldNotExecute": VenueRefusal.OTHER,
+    "iocWouldNotExecute": VenueRefusal.NO_LIQUIDITY,
     "marketIsPostOnly": VenueRefusal.OTHER,
     "maxPositionViolation": VenueRefusal.OTHER,
     "orderForEditNotAStop": VenueRefusal.OTHER,

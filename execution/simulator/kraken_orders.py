@@ -125,6 +125,8 @@ class OrderDesk:
                 post_only=word == "post",
             )
         )
+        if kind is OrderKind.MARKET and not order.alive and not order.filled:
+            raise _Status("iocWouldNotExecute")
         if at_once and order.alive:
             order = self._exchange.cancel(order.order_id, reason="ioc")
         return order, listing.name

@@ -135,6 +135,15 @@ def test_a_close_in_a_thin_market_that_gets_on_waits_a_second_again() -> None:
     assert desk.tick(1).placed[-1] == "c8"
 
 
+def test_a_close_that_is_refused_for_want_of_a_market_is_asked_again_as_soon() -> None:
+    desk = flattening()
+    for name in ("c1", "c2", "c3"):
+        desk.reject(name, "no_liquidity")
+    for name, seconds in (("c4", 1), ("c5", 2), ("c6", 4)):
+        assert desk.tick(seconds).placed[-1] == name
+        desk.reject(name, "no_liquidity")
+
+
 @pytest.mark.parametrize("early", [False, True], ids=["fill_first", "end_first"])
 def test_what_is_left_of_a_stop_that_the_market_took_in_part_is_closed_at_once(early: bool) -> None:
     desk = Desk().open()
