@@ -69,11 +69,11 @@ def rights(venue: VenueSettings, told: KeyRights) -> Gate:
 
 
 def denied(venue: VenueSettings, words: str) -> Gate:
-    """The venue does not take the key."""
+    """The venue does not take the key, or the account is in a mode that we do not plan with."""
     return Gate(
         "wrong",
-        f"{venue.name} does not accept the API key: {words}",
-        "see that key, secret and network (sandbox or not) belong together",
+        f"no trading with this key and account at {venue.name}: {words}",
+        "where it is the key: see that key, secret and network (sandbox or not) belong together",
         EXIT_NO_KEYS,
     )
 

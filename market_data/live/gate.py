@@ -50,10 +50,16 @@ class Backoff:
 
 
 class Gate:
-    """Calls of a ccxt client. Nothing is tried again here: who asks knows what it is worth."""
+    """Calls of a ccxt client. Nothing is tried again here: who asks knows what it is worth.
 
-    def __init__(self, per_s: float = PER_S, at_once: int = AT_ONCE) -> None:
+    Args:
+        per_s, at_once: requests in a second, and under way.
+        rate: the venue's seconds in one of ours.
+    """
+
+    def __init__(self, per_s: float = PER_S, at_once: int = AT_ONCE, rate: float = 1.0) -> None:
         self._spacing_s = 1 / per_s
+        self._rate = rate
         self._slots = asyncio.Semaphore(at_once)
         self._next = 0.0
         self._next_slow: dict[str, float] = {}
@@ -72,7 +78,7 @@ class Gate:
             try:
                 answer = await call()
             except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
-                wait_s = max(self._limits.next(), _told(client, str(error)))
+                wait_s = max(self._limits.next(), _told(client, str(error), self._rate))
                 self._next = max(self._next, _now() + wait_s)
                 raise Trouble(f"rate limit, {wait_s:.0f} s: {_short(error)}", limited=True) from None
             except (ccxt.BadSymbol, ccxt.NotSupported) as error:
@@ -106,7 +112,7 @@ def retry_after(headers: Mapping[str, str] | None, most_s: float = 3600.0) -> fl
     return 0.0
 
 
-def _told(client: Any, words: str) -> float:
+def _told(client: Any, words: str, rate: float) -> float:
     """Seconds to wait after a rate limit. Binance does not promise the header: a ban's end stands in its
     words."""
     headers = client.last_response_headers or {}
@@ -117,8 +123,8 @@ def _told(client: Any, words: str) -> float:
     end = re.search(r"banned until (\d{13})\b", words)
     if end is not None:
         left_s = (int(end[1]) - client.milliseconds()) / 1000
-        return float(min(max(left_s, 0.0), LONGEST_BAN_S)) + 1
-    return BANNED_S if re.search(r"\b418\b", words) else LIMITED_S
+        return float(min(max(left_s, 0.0), LONGEST_BAN_S)) / rate + 1
+    return (BANNED_S if re.search(r"\b418\b", words) else LIMITED_S) / rate
 
 
 def _now() -> float:

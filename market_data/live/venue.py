@@ -73,7 +73,7 @@ class VenueSource:
         self._spot_map = dict(spot)
         self.clock = clock
         self.rate = settings.clock_rate
-        self._gate = Gate()
+        self._gate = Gate(rate=settings.clock_rate)
         self.perp = self.make()
         self._kind = self._resolved(candles_from)
         self._spot_id = SPOT_VENUES.get(settings.name, settings.name)

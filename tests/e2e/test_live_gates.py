@@ -100,7 +100,7 @@ def test_keys_that_the_venue_does_not_know(
     symbol = "BTCUSD" if name == "krakenfutures" else "BTCUSDT"
     code, err = live(server, base | venue.environment(name) | own, "--force", "--symbols", symbol)
     assert code == 10
-    assert f"{name} does not accept the API key" in err
+    assert f"no trading with this key and account at {name}" in err
     assert "bm9ib2R5" not in err
 
 
