@@ -98,7 +98,7 @@ class Gate:
             await asyncio.sleep(wait_s)
         self._next = _now() + self._spacing_s
         if name in SLOW:
-            self._next_slow[name] = _now() + 1 / SLOW[name]
+            self._next_slow[name] = _now() + 1 / SLOW[name] / self._rate
 
 
 def retry_after(headers: Mapping[str, str] | None, most_s: float = 3600.0) -> float:

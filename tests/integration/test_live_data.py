@@ -145,7 +145,7 @@ def test_history_then_live_candles_then_a_restart_after_a_while(
     """FT #11725: what is older than data may be is history, from which no signal follows."""
     with a_venue() as venue:
         with Run(redis_url, namespace, venue, name) as run:
-            run.until(lambda: run.live(20))
+            run.until(lambda: run.live(20) and run.marks())
             candles, marks = run.candles(), run.marks()
             assert START + 1000 * MINUTE < candles[0].open_time <= marks[0].time - 290 * MINUTE
             assert all(a.time < b.time for a, b in pairwise(marks))
