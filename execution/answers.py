@@ -157,7 +157,7 @@ def _count_refusal(turn: Turn, position: Position, order: Order) -> None:
 
 
 def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelled) -> None:
-    asked_for = order.state in (OrderState.CANCELLING, OrderState.UNKNOWN)
+    doubted, asked_for = order.state is OrderState.UNKNOWN, order.state is OrderState.CANCELLING
     order.total = body.filled
     order.missing = 0
     if not turn.move(position, order, OrderEvent.CANCELLED):
@@ -171,7 +171,7 @@ def _cancelled(turn: Turn, position: Position, order: Order, body: OrderCancelle
         _unmet(turn, position, taken)
     elif order.leg is Leg.STOP and taken > ZERO:  # it triggered and the market took a part: the rest is due
         _leave(turn, position, _stop_exit(position, order))
-    else:
+    elif not doubted:
         _count_refusal(turn, position, order)
 
 

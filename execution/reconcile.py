@@ -47,7 +47,7 @@ def compare(turn: Turn, position: Position, state: PositionState | None) -> bool
         return False
     if position.differs_since is None or position.signed != position.beside:
         # each of two looks may lag behind a fill of its own
-        position.differs_since = turn.time
+        position.differs_since, position.mismatch_told = turn.time, False
     position.theirs, position.beside = theirs, position.signed
     lasted = turn.time - position.differs_since
     if lasted < turn.settings.mismatch_grace_ms:

@@ -267,6 +267,13 @@ def test_two_looks_that_each_lag_behind_a_fill_are_no_lasting_difference() -> No
     assert "venue has 1, we have 0" in desk.bodies(Mismatch)[-1].detail
 
 
+def test_a_difference_from_other_books_is_told_anew() -> None:
+    desk = Desk().open().account("1").tick(11).account("1").fill("t11", "0.5").account("1")
+    assert [told.detail[-5:] for told in desk.bodies(Mismatch)] == ["ave 2"]
+    desk.tick(11).account("1")
+    assert "venue has 1, we have 1.5" in desk.bodies(Mismatch)[-1].detail
+
+
 def test_a_position_that_the_venue_lost_waits_for_a_person() -> None:
     desk = Desk().open().account(None).tick(11).account(None).ack("s1", "t11", "t21").tick(11).account(None)
     assert desk.position.quantity == 2

@@ -162,6 +162,15 @@ def test_what_is_left_of_a_stop_that_the_market_took_in_part_is_closed_at_once(e
     assert desk.bodies(Mismatch) == []
 
 
+def test_what_the_market_took_in_part_counts_also_where_the_order_was_in_doubt() -> None:
+    desk = Desk().open().not_found("s1").cancelled("s1", "0.8").fill("s1", "0.8")
+    assert desk.placed[-1] == "c1"
+    for name in ("c1", "c2", "c3"):
+        desk.ack(name).not_found(name).cancelled(name)
+    assert desk.placed[-1] == "c3"
+    assert desk.tick(1).placed[-1] == "c4"
+
+
 def test_an_adopted_position_whose_stop_the_market_took_in_part_is_closed_too() -> None:
     desk = Desk().account("2").tick(11).account("2").ack("s1")
     desk.fill("s1", "0.8").cancelled("s1", "0.8")
