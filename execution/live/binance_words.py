@@ -70,8 +70,8 @@ REFUSALS: Mapping[int, VenueRefusal] = {
 """Refusals that the order manager tells apart. Every other code of a refusal is `other`."""
 
 LIMITED_S, BANNED_S, CROWDED_S = 60.0, 120.0, 1.0
-"""How long to keep still where the venue does not say: the minute that its weight is counted in; its
-shortest ban, which a request prolongs; and after too many orders, which are the account's own count."""
+"""How long to keep still where the venue does not say: to the end of the minute that its weight is counted
+in; its shortest ban, which a request prolongs; and after too many orders, a count of the account's own."""
 _LONGEST_BAN_S = 3 * 24 * 3600.0
 _SLACK_S = 0.5
 _BAN_END = re.compile(r"banned until (\d{13})\b")
@@ -146,7 +146,11 @@ def _rest_s(reply: Reply, code: int, words: str, now: Millis, rate: float) -> fl
         return told
     if code == _TOO_MANY_ORDERS or "retry-after" in reply.headers:
         return CROWDED_S
-    return (BANNED_S if reply.status == 418 else LIMITED_S) / rate
+    if reply.status == 418:
+        return BANNED_S / rate
+    return (
+        LIMITED_S - now / 1000 % LIMITED_S
+    ) / rate + _SLACK_S  # a stop must not wait for longer than it has to
 
 
 def _refusal(code: int, words: str) -> VenueRefusal:

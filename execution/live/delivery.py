@@ -144,7 +144,12 @@ class Delivery:
             return fills
         hidden = False
         for held in self._register.nameless(symbol):
-            order = await self._venue.look_up(held.ref)
+            try:
+                order = await self._venue.look_up(held.ref)
+            except NotSent as fault:
+                if not fault.apart:
+                    raise
+                order = None  # a closed history keeps back this order's name, and no look at the account
             if order is None:
                 hidden = True
             else:

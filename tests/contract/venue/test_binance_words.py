@@ -169,10 +169,10 @@ def test_a_rate_limit_hands_on_how_long_to_wait() -> None:
     ("status", "body", "least"),
     [
         (418, {"code": -1003, "msg": "Way too many requests; IP banned until 1700000300000. Please"}, 300),
-        (429, {"code": -1003, "msg": "Too many requests; current limit is 2400"}, 60),
+        (429, {"code": -1003, "msg": "Too many requests; current limit is 2400"}, 40),
         (418, {"code": -1003, "msg": "Banned."}, 120),
         (418, "<html>teapot</html>", 120),
-        (429, "<html>slow down</html>", 60),
+        (429, "<html>slow down</html>", 40),
         (429, {"code": -1015, "msg": "Too many new orders; current limit is 300 orders per TEN_SECONDS."}, 1),
     ],
 )

@@ -23,6 +23,7 @@ from bus_schemas.events import (
 from bus_schemas.settings import VenueSettings
 from execution.ids import client_id
 from execution.live.delivery import Delivery
+from execution.live.faults import NotSent
 from execution.live.port import OrderRef, Standing, Venue, VenueFill, VenueOrder
 from execution.live.register import Register
 
@@ -46,7 +47,8 @@ class _Venue(Venue):
 
     def __init__(self) -> None:
         self.time = NOW + 50
-        self.stop = RESTING
+        self.stop: VenueOrder | None = RESTING
+        self.closed = False
 
     def now(self) -> int:
         return self.time
@@ -55,6 +57,8 @@ class _Venue(Venue):
         return [FILL]
 
     async def look_up(self, ref: OrderRef) -> VenueOrder | None:
+        if self.closed:
+            raise NotSent("history is closed", apart=True)
         return self.stop
 
 
@@ -142,3 +146,13 @@ def test_a_fill_of_somebody_else_is_told_while_a_stop_rests(
         venue.time += 2000
     assert _told(_read(delivery, register, venue)) == [AlertCode.FOREIGN_FILL]
     assert delivery.waiting == set()
+
+
+def test_a_fill_waits_for_a_name_that_a_closed_history_keeps_and_nothing_else_does() -> None:
+    register, venue = _register(), _Venue()  # type: ignore[abstract]
+    delivery = _delivery(register, venue)
+    venue.closed, venue.time = True, NOW + 60_000
+    assert _told(_read(delivery, register, venue)) == []
+    assert delivery.waiting == {BTC}
+    venue.closed = False
+    assert _told(_read(delivery, register, venue)) == [AlertCode.FOREIGN_FILL]
