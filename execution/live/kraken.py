@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Side
+from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState
 from bus_schemas.settings import VenueSettings
-from bus_schemas.venues.markets import Market
 from execution.live import kraken_lookup as lookup
 from execution.live import kraken_words as words
 from execution.live.adapter import CcxtVenue, number, readable
@@ -32,7 +31,6 @@ from execution.live.port import (
 )
 from execution.live.transport import Reply
 
-_KINDS = {OrderKind.LIMIT: "lmt", OrderKind.MARKET: "mkt", OrderKind.STOP: "stp"}
 _CHECK = "api-keys/v3/check"
 _SLACK_MS = 60_000
 _LOOK_BACK_MS = 7 * 86_400_000
@@ -107,7 +105,7 @@ class KrakenFutures(CcxtVenue):
     @readable
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
         market = self.market(order.symbol)
-        request = _send_order(order, market)
+        request = words.send_order(order, market)
         request["processBefore"] = words.iso(self.now() + round(valid_ms * self._settings.clock_rate))
         answer = await self.act(self._client.privatePostSendorder, request)
         sent = _part(answer, "sendStatus")
@@ -164,9 +162,10 @@ class KrakenFutures(CcxtVenue):
     async def look_up(self, ref: OrderRef) -> VenueOrder | None:
         """Kraken has no page of one order's fate: what has ended for long is told from its events and
         fills. Where these tell no end, and yet the venue lists the order nowhere as open, it is gone."""
-        answer = await self._statuses(ref)
-        asked = self.told_time(answer) or self.now()
-        found, listed = lookup.by_status(_rows(answer, "orders", {}), ref)
+        answers = await self._statuses(ref)
+        asked = self.told_time(answers[0]) or self.now()
+        rows = [row for answer in answers for row in _rows(answer, "orders", {})]
+        found, listed = lookup.by_status(rows, ref)
         if listed:
             self._absent.found(ref.client_id)
         if found is not None:
@@ -187,7 +186,10 @@ class KrakenFutures(CcxtVenue):
         events = await self._events("historyGetTriggers", ref, since) if stop else []
         events += await self._events("historyGetOrders", ref, since)
         told = lookup.fate(events, ref, filled)
-        if told is None or told.standing not in lookup.ALIVE or listed or "orders" not in answer:
+        if told is None and listed:
+            raise Unclear("the venue lists the order, but tells too little of it")
+        whole = all("orders" in answer for answer in answers)
+        if told is None or told.standing not in lookup.ALIVE or listed or not whole:
             return told
         last = lookup.last_sign(events, fills, ref)
         if not last or asked - last <= max(lookup.GONE_MS, self._settings.lag_ms):
@@ -199,10 +201,19 @@ class KrakenFutures(CcxtVenue):
         absent = self._absent.lasts(ref.client_id, asked)
         return lookup.gone(told) if absent >= max(lookup.UNSEEN_MS, self._settings.lag_ms) else told
 
-    async def _statuses(self, ref: OrderRef) -> Mapping[str, Any]:
-        """The answer of `orders/status`, which covers what is open or ended within the last seconds."""
+    async def _statuses(self, ref: OrderRef) -> list[Mapping[str, Any]]:
+        """The answers of `orders/status`, which covers what is open or ended within the last seconds."""
+        answers: list[Mapping[str, Any]] = []
+        for request in lookup.status_requests(ref):
+            answers.append(await self._status(request))
+            found, _ = lookup.by_status(_rows(answers[-1], "orders", {}), ref)
+            if found is not None and found.standing is Standing.LIVE:
+                break
+        return answers
+
+    async def _status(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return dict(await self.act(self._client.privateGetOrdersStatus, lookup.status_request(ref)))
+            return dict(await self.act(self._client.privateGetOrdersStatus, request))
         except NotHeld:
             return {"orders": []}
         except Refused as refused:
@@ -249,9 +260,10 @@ class KrakenFutures(CcxtVenue):
     @readable
     async def open_orders(self) -> list[VenueOrder]:
         answer = await self.ask(self._client.privateGetOpenorders)
-        return [
-            words.open_order(row, self.canonical(str(row["symbol"]))) for row in _rows(answer, "openOrders")
-        ]
+        rows = _rows(answer, "openOrders")
+        for row in rows:
+            self._absent.found(str(row.get("cliOrdId") or ""))
+        return [words.open_order(row, self.canonical(str(row["symbol"]))) for row in rows]
 
     # Account -------------------------------------------------------------------------------------
 
@@ -340,23 +352,6 @@ class KrakenFutures(CcxtVenue):
         url = str(client.urls["api"]["ws"])
         stream = KrakenStream(url, client.apiKey or "", client.secret or "", self.canonical)
         return HintStream([stream.watch])
-
-
-def _send_order(order: PlaceOrder, market: Market) -> dict[str, str]:
-    request = {
-        "orderType": _KINDS[order.kind],
-        "symbol": market.id,
-        "side": "buy" if order.side is Side.LONG else "sell",
-        "size": words.plain(order.quantity),
-        "cliOrdId": order.client_id,
-    }
-    if order.price is not None:
-        request["limitPrice"] = words.plain(order.price)
-    if order.trigger is not None:
-        request |= {"stopPrice": words.plain(order.trigger), "triggerSignal": "mark"}
-    if order.reduce_only:
-        request["reduceOnly"] = "true"
-    return request
 
 
 def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -78,13 +78,14 @@ class Absent:
 # orders/status ------------------------------------------------------------------------------------
 
 
-def status_request(ref: OrderRef) -> dict[str, Any]:
-    """A stop is asked for by both ids: what it became may go by ours alone."""
+def status_requests(ref: OrderRef) -> list[dict[str, Any]]:
+    """What to ask, one after another until it is told live. Of a stop, what it became may go by our id
+    alone; and nobody documents that one request may name ids of both kinds."""
     known = [venue_id for venue_id in (ref.venue_id, ref.successor) if venue_id]
-    if not known:
-        return {"cliOrdIds": ref.client_id}
-    both = ref.kind is OrderKind.STOP and bool(ref.client_id)
-    return {"orderIds": known} | ({"cliOrdIds": [ref.client_id]} if both else {})
+    requests: list[dict[str, Any]] = [{"orderIds": known}] if known else []
+    if not known or (ref.kind is OrderKind.STOP and ref.client_id):
+        requests.append({"cliOrdIds": ref.client_id})
+    return requests
 
 
 def by_status(rows: Iterable[Mapping[str, Any]], ref: OrderRef) -> tuple[VenueOrder | None, bool]:

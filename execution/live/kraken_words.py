@@ -19,6 +19,8 @@ from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, Ve
 from execution.live.port import Standing, VenueFill, VenueOrder
 from execution.live.transport import Reply, by_status, retry_after
 
+_KINDS = {OrderKind.LIMIT: "lmt", OrderKind.MARKET: "mkt", OrderKind.STOP: "stp"}
+
 STANDINGS: Mapping[str, Standing] = {
     # orders/status
     "ENTERED_BOOK": Standing.LIVE,
@@ -144,6 +146,24 @@ def _word(body: str) -> str:
 def not_found(detail: str) -> bool:
     """Whether an error says that there is nothing of that name."""
     return detail.partition(":")[0].strip() == "notFound"
+
+
+def send_order(order: PlaceOrder, market: Market) -> dict[str, str]:
+    """The request that sends it."""
+    request = {
+        "orderType": _KINDS[order.kind],
+        "symbol": market.id,
+        "side": "buy" if order.side is Side.LONG else "sell",
+        "size": plain(order.quantity),
+        "cliOrdId": order.client_id,
+    }
+    if order.price is not None:
+        request["limitPrice"] = plain(order.price)
+    if order.trigger is not None:
+        request |= {"stopPrice": plain(order.trigger), "triggerSignal": "mark"}
+    if order.reduce_only:
+        request["reduceOnly"] = "true"
+    return request
 
 
 def send_fault(status: str, order: PlaceOrder, instrument: Instrument) -> VenueFault | None:

@@ -138,6 +138,8 @@ class AccountDesk:
 
     def _statuses(self, params: Params) -> Words:
         ids, client_ids = params.many.get("orderIds", ()), params.many.get("cliOrdIds", ())
+        if ids and client_ids:  # nobody documents that both may be asked: be strict
+            raise ErrorWord("invalidArgument")
         found = [self._exchange.order(order_id) for order_id in ids]
         found += [self._exchange.by_client_id(client_id) for client_id in client_ids]
         shown = {order.order_id: order for order in found if order is not None and self._recent(order)}

@@ -140,6 +140,38 @@ def test_an_absence_begins_anew_when_the_order_was_seen(
     assert told.standing is Standing.LIVE
 
 
+def test_an_absence_ends_when_the_list_of_what_is_open_shows_the_order(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two glitches an hour apart are no absence of an hour."""
+    changed(stage, monkeypatch, "privateGetOrdersStatus", unlisted)
+    wanted = staging.order()
+    stage.place(wanted)
+    stage.control.clock(advance_ms=100_000)
+    glitch = True
+    changed(
+        stage,
+        monkeypatch,
+        "privateGetOpenorders",
+        lambda answer: answer | {"openOrders": []} if glitch else answer,
+    )
+
+    def standing() -> Standing:
+        told = stage.look_up(wanted)
+        assert told is not None
+        return told.standing
+
+    assert standing() is Standing.LIVE
+    stage.control.clock(advance_ms=3_600_000)
+    glitch = False
+    (shown,) = stage.run(stage.adapter.open_orders())
+    assert shown.client_id == wanted.client_id
+    glitch = True
+    assert standing() is Standing.LIVE
+    stage.control.clock(advance_ms=15_000)
+    assert standing() is Standing.CANCELLED
+
+
 @pytest.mark.parametrize(("word", "known"), [("notFound", True), ("invalidArgument", False)])
 def test_not_found_of_the_whole_question_is_an_answer(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, word: str, known: bool
@@ -174,8 +206,60 @@ def test_a_waiting_stop_is_told_by_its_status_alone(stage: Stage, monkeypatch: p
     told = stage.look_up(wanted, placed.venue_id)
     assert told is not None
     assert told.standing is Standing.CANCELLED
-    assert asked == [{"orderIds": [placed.venue_id], "cliOrdIds": [wanted.client_id]}] * 2
+    by_venue, by_client = {"orderIds": [placed.venue_id]}, {"cliOrdIds": wanted.client_id}
+    assert asked == [by_venue, by_venue, by_client], "what was removed may live on under our id"
     assert history == []
+
+
+def test_what_a_stop_became_is_found_by_our_id(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under its own id the venue says of the stop that it is cancelled, or nothing at all."""
+    stage.place(staging.market())
+    wanted = staging.stop()
+    placed = stage.place(wanted)
+    told = stage.look_up(wanted, "another")
+    assert told is not None
+    assert (told.standing, told.venue_id, told.successor) == (Standing.LIVE, "another", placed.venue_id)
+    ask = stage.adapter._client.privateGetOrdersStatus
+
+    async def removed(params: Any) -> Any:
+        answer = await ask({"orderIds": [placed.venue_id]})
+        (row,) = answer["orders"]
+        if "orderIds" in params:
+            row["order"]["orderId"], row["status"] = "another", "CANCELLED"
+        return answer
+
+    monkeypatch.setattr(stage.adapter._client, "privateGetOrdersStatus", removed)
+    told = stage.look_up(wanted, "another")
+    assert told is not None
+    assert (told.standing, told.venue_id, told.successor) == (Standing.LIVE, "another", placed.venue_id)
+
+
+def test_a_status_by_both_ids_in_one_request_is_refused(stage: Stage) -> None:
+    wanted = staging.order()
+    placed = stage.place(wanted)
+    both = {"orderIds": [placed.venue_id], "cliOrdIds": wanted.client_id}
+    failed = stage.fails(stage.adapter.act(stage.adapter._client.privateGetOrdersStatus, both))
+    assert isinstance(failed, Refused)
+    assert "invalidArgument" in failed.detail
+
+
+def test_an_order_that_is_listed_without_numbers_is_not_unknown(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the history has it, nothing tells what became of it."""
+    changed(
+        stage,
+        monkeypatch,
+        "privateGetOrdersStatus",
+        lambda answer: answer | {"orders": [_null(row) for row in answer["orders"]]},
+    )
+    changed(stage, monkeypatch, "historyGetOrders", lambda answer: answer | {"elements": []})
+    wanted = staging.order()
+    stage.place(wanted)
+    failed = stage.fails(stage.adapter.look_up(staging.ref(wanted)))
+    assert type(failed) is Unclear
+    assert "tells too little" in str(failed)
+    assert stage.look_up(staging.order()) is None
 
 
 def test_fills_of_what_a_stop_became_are_the_stop_s(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

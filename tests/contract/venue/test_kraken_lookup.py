@@ -146,10 +146,13 @@ def test_a_row_that_tells_too_little_decides_nothing(rows: list[Any], listed: bo
     assert lookup.by_status(rows, STOP) == (None, listed)
 
 
-def test_a_stop_is_asked_for_by_both_ids() -> None:
-    assert lookup.status_request(STOP) == {"orderIds": ["u"], "cliOrdIds": ["c"]}
-    assert lookup.status_request(ref()) == {"orderIds": ["u"]}
-    assert lookup.status_request(ref(OrderKind.STOP, "")) == {"cliOrdIds": "c"}
+def test_a_stop_is_asked_for_by_either_id_and_never_by_both_at_once() -> None:
+    assert lookup.status_requests(STOP) == [{"orderIds": ["u"]}, {"cliOrdIds": "c"}]
+    assert lookup.status_requests(ref()) == [{"orderIds": ["u"]}]
+    for kind in (OrderKind.STOP, OrderKind.LIMIT):
+        assert lookup.status_requests(ref(kind, "")) == [{"cliOrdIds": "c"}]
+    nameless = msgspec.structs.replace(STOP, client_id="")
+    assert lookup.status_requests(nameless) == [{"orderIds": ["u"]}]
 
 
 TRIGGERED = [
@@ -216,7 +219,7 @@ def test_an_order_goes_by_its_own_id_and_by_that_of_its_fills() -> None:
     assert lookup.belongs("u", "", became)
     assert lookup.named(STOP, "u") == STOP
     assert lookup.named(ref(OrderKind.STOP, ""), "v").venue_id == "v"
-    assert lookup.status_request(became) == {"orderIds": ["u", "v"], "cliOrdIds": ["c"]}
+    assert lookup.status_requests(became)[0] == {"orderIds": ["u", "v"]}
     assert lookup.last_sign([event("OrderPlaced")], [fill], STOP) == 7
     assert lookup.last_sign([event("OrderPlaced")], [], STOP) == 5
     assert lookup.last_sign([event("OrderPlaced", uid="w", clientId="d")], [], STOP) == 0
