@@ -9,11 +9,13 @@ Traps that this adapter exists for:
 - HTTP 503 has two meanings: not taken, and nobody knows.
 - The account must be in one-way position mode, because `reduceOnly` does not exist in hedge mode; on cross
   margin, because an isolated position is liquidated by the leverage that is set at the venue, however far
-  away risk planned it; and in single-asset mode, because other assets' worth is not in our balance.
+  away risk planned it; and in single-asset mode, because other assets' worth is not in our balance. The
+  last two may have been changed while a position was open, which then is looked after all the same.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -21,6 +23,8 @@ from typing import Any
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Side, VenueRefusal
 from bus_schemas.settings import VenueSettings
+from execution.ids import is_ours
+from execution.live import binance_modes as modes
 from execution.live import binance_parse as parse
 from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.binance_stream import EVENTS, UserStream
@@ -37,6 +41,8 @@ from execution.live.port import (
     VenueOrder,
 )
 from execution.live.transport import Reply
+
+log = logging.getLogger("causeway.edge")
 
 _LONGEST_WINDOW_MS = 60_000
 _WEEK_MS = 7 * 24 * 3_600_000
@@ -55,6 +61,7 @@ class BinanceFutures(CcxtVenue):
         super().__init__(settings, symbols)
         self._settle = "USDT"
         self._still_until = 0.0
+        self._unplanned = ""
 
     def weigh(self, headers: Mapping[str, str]) -> None:
         used = headers.get("x-mbx-used-weight-1m", "")
@@ -78,12 +85,13 @@ class BinanceFutures(CcxtVenue):
         return int(number(answer["serverTime"]))
 
     async def open(self) -> None:
-        """Load markets, set the clock, and make sure of the account's modes. None is changed.
+        """Load markets, set the clock, and look at the account's modes. None is changed. In one that we do
+        not plan with, what is open is looked after, and every new position is refused.
 
         Raises:
             ConfigurationError: the symbols settle in more than one currency.
-            Denied: the account is in hedge mode or in multi-assets mode, or a traded symbol is on isolated
-                margin.
+            Denied: the account is in hedge mode, or nothing is open and it is in another mode that we do not
+                plan with.
         """
         await super().open()
         settles = {self._markets[name].instrument.settle for name in self.symbols if name in self._markets}
@@ -95,25 +103,21 @@ class BinanceFutures(CcxtVenue):
         mode = await self.ask(self._client.fapiPrivateGetPositionSideDual, {})
         if parse.truth(mode.get("dualSidePosition")):
             raise Denied("the account is in hedge mode; set its position mode to one-way and start again")
-        mode = await self.ask(self._client.fapiPrivateGetMultiAssetsMargin, {})
-        if parse.truth(mode.get("multiAssetsMargin")):
-            raise Denied(
-                "the account is in multi-assets mode; set its asset mode to single-asset in the preferences "
-                "of Binance Futures and start again"
-            )
-        await self._require_cross_margin()
-
-    @readable
-    async def _require_cross_margin(self) -> None:
         traded = {self._markets[name].id: name for name in self.symbols if name in self._markets}
-        rows = await self.ask(self._client.fapiPrivateGetSymbolConfig, {})
-        isolated = sorted(traded[row["symbol"]] for row in rows if _isolated(row) and row["symbol"] in traded)
-        if isolated:
-            raise Denied(
-                f"{', '.join(isolated)}: on isolated margin, where the leverage set at Binance may liquidate "
-                "a position before its stop; set the symbol's margin mode to cross in Binance Futures and "
-                "start again"
+        self._unplanned = await modes.unplanned(self._client, self.ask, traded, self._settle)
+        if self._unplanned and not await self._exposed():
+            raise Denied(self._unplanned)
+        if self._unplanned:
+            log.warning(
+                "new positions are refused; what is open is protected", extra={"reason": self._unplanned}
             )
+
+    async def _exposed(self) -> bool:
+        """Whether there is a position to protect, or an order that may become one."""
+        if any(state.symbol in self.symbols for state in await self.positions()):
+            return True
+        orders = await self.open_orders()
+        return any(order.symbol in self.symbols or is_ours(order.client_id) for order in orders)
 
     @readable
     async def rights(self) -> KeyRights:
@@ -130,6 +134,8 @@ class BinanceFutures(CcxtVenue):
 
     @readable
     async def place(self, order: PlaceOrder, valid_ms: int) -> VenueOrder:
+        if self._unplanned and not order.reduce_only:
+            raise Refused(VenueRefusal.OTHER, f"no new positions: {self._unplanned}")
         market = self.market(order.symbol)
         request = {
             "symbol": market.id,
@@ -344,10 +350,6 @@ def _plain(ref: OrderRef) -> dict[str, Any]:
 
 def _algo(ref: OrderRef) -> dict[str, Any]:
     return {"algoId": ref.venue_id} if ref.venue_id else {"clientAlgoId": ref.client_id}
-
-
-def _isolated(row: parse.Raw) -> bool:
-    return str(row.get("marginType", "")).upper() == "ISOLATED"
 
 
 def _side(side: Side) -> str:

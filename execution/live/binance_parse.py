@@ -17,7 +17,6 @@ from execution.live.port import FundingFee, Hint, OrderRef, Standing, VenueAccou
 
 Raw = Mapping[str, Any]
 ZERO = Decimal(0)
-_CREDITS = "BNFCR"
 _KINDS = {"LIMIT": OrderKind.LIMIT, "MARKET": OrderKind.MARKET, "STOP_MARKET": OrderKind.STOP}
 _FUNDING_SLACK_MS = 60_000
 
@@ -162,19 +161,10 @@ def position(raw: Raw, symbol: str) -> PositionState | None:
 
 
 def account(raw: Raw, settle: str) -> VenueAccount:
-    """The balance of one currency; an account without any of it has nothing.
-
-    Raises:
-        Denied: the account keeps its balance in another unit, so that every figure would be wrong.
-    """
+    """The balance of one currency; an account without any of it has nothing."""
     for asset in raw["assets"]:
         if asset["asset"] == settle:
             return VenueAccount(cash=number(asset["walletBalance"]), equity=number(asset["marginBalance"]))
-    if any(asset["asset"] == _CREDITS and number(asset["walletBalance"]) for asset in raw["assets"]):
-        raise Denied(
-            f"the account is in credits trading mode: its balance is in {_CREDITS} and none is in {settle}; "
-            f"leave that mode at Binance, or hold {settle}"
-        )
     return VenueAccount(cash=ZERO, equity=ZERO)
 
 

@@ -170,7 +170,7 @@ class EdgeThread:
         """Open the venue, for as long as it takes.
 
         Raises:
-            Denied: the key is wrong.
+            Denied: the key is wrong, or the account is in a mode in which nothing may be traded.
         """
         wait, began = BACKOFF_FIRST_S, time.monotonic()  # edge: liveness
         while not self._stopping.is_set():

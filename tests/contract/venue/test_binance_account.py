@@ -106,43 +106,6 @@ def test_hedge_mode_is_refused_in_words(stage: Stage) -> None:
     stage.run(attempt())
 
 
-@pytest.mark.parametrize(
-    ("set_it", "undo", "words"),
-    [
-        (
-            ("fapiPrivatePostMarginType", {"symbol": "ETHUSDT", "marginType": "ISOLATED"}),
-            {"symbol": "ETHUSDT", "marginType": "CROSSED"},
-            "^ETHUSDT: on isolated margin.* margin mode to cross",
-        ),
-        (
-            ("fapiPrivatePostMultiAssetsMargin", {"multiAssetsMargin": "true"}),
-            {"multiAssetsMargin": "false"},
-            "multi-assets mode",
-        ),
-    ],
-)
-def test_an_account_whose_mode_we_do_not_plan_with_is_refused_in_words(
-    stage: Stage, set_it: tuple[str, dict[str, str]], undo: dict[str, str], words: str
-) -> None:
-    method, wanted = set_it
-    adapter, other = stage.another((BTC, "ETHUSDT")), stage.another((BTC,))
-
-    async def attempt() -> None:
-        await adapter.open()
-        await getattr(adapter._client, method)(wanted)
-        try:
-            with pytest.raises(Denied, match=words):
-                await adapter.open()
-            if "symbol" in wanted:
-                await other.open()  # which does not trade it
-        finally:
-            await getattr(adapter._client, method)(undo)
-            await adapter.close()
-            await other.close()
-
-    stage.run(attempt())
-
-
 def test_the_sandbox_is_demo_trading(stage: Stage) -> None:
     adapter = stage.another(rest_url="", sandbox=True)
     urls = adapter._client.urls["api"]

@@ -11,6 +11,7 @@ import pytest
 from bus_schemas.events import OrderKind, VenueRefusal
 from bus_schemas.instruments import DEFAULT_INSTRUMENTS
 from bus_schemas.venues.markets import Market
+from execution.live import binance_modes as modes
 from execution.live import binance_parse as parse
 from execution.live.binance_words import ALGO_ORDERS, ORDERS, REFUSALS, meaning
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
@@ -226,10 +227,11 @@ def test_an_account_is_told_in_its_settle_currency() -> None:
 
 def test_a_balance_in_credits_is_not_taken_for_none() -> None:
     credits = {"asset": "BNFCR", "walletBalance": "100", "marginBalance": "100"}
-    with pytest.raises(Denied, match="BNFCR"):
-        parse.account({"assets": [credits]}, "USDT")
-    assert parse.account({"assets": [credits | {"walletBalance": "0"}]}, "USDT").cash == 0
+    assert "BNFCR" in modes.in_credits({"assets": [credits]}, "USDT")
+    assert parse.account({"assets": [credits]}, "USDT").cash == 0, "what is open is compared all the same"
+    assert not modes.in_credits({"assets": [credits | {"walletBalance": "0"}]}, "USDT")
     settle = {"asset": "USDT", "walletBalance": "5", "marginBalance": "5"}
+    assert not modes.in_credits({"assets": [credits, settle]}, "USDT")
     assert parse.account({"assets": [credits, settle]}, "USDT").cash == 5
 
 
