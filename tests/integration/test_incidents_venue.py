@@ -9,7 +9,6 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from ccxt.async_support import Exchange
 
 from bus_schemas.bus.port import Owner
 from bus_schemas.events import (
@@ -34,19 +33,12 @@ from bus_schemas.runtime.pulse import Vitals
 from execution.live import binance_words, kraken_words
 from execution.live.work import EdgeThread
 from execution.simulator.orders import Code
-from tests.support.venue import RunningVenue, simulated_here
+from tests.support.venue import RunningVenue
 from tests.support.venue_worlds import LiveWorld
 
 D = Decimal
 Make = Callable[..., LiveWorld]
 ASKING = ("look_up", "open_orders", "orders", "fills", "positions", "account", "cancel")
-
-
-@pytest.fixture
-def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningVenue]:
-    monkeypatch.setattr(Exchange, "timeout_on_exit", 0)  # its wait for connections with TLS
-    with simulated_here() as venue:
-        yield venue
 
 
 @pytest.fixture(params=["krakenfutures", "binanceusdm"])

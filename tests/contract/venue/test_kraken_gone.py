@@ -42,6 +42,12 @@ def unlisted(answer: Any) -> Any:
     return answer | {"orders": []}
 
 
+def counts_as_live(stage: Stage, wanted: PlaceOrder) -> None:
+    told = stage.look_up(wanted)
+    assert told is not None
+    assert told.standing is Standing.LIVE
+
+
 def lose(stage: Stage, wanted: PlaceOrder) -> None:
     """The venue takes it out, and what it says a few seconds later knows nothing of it."""
     stage.control.cancel(NAME, stage.control.orders(NAME)[wanted.client_id][0]["order_id"])
@@ -87,9 +93,7 @@ def test_an_order_that_is_anywhere_open_is_live(
     stage.place(wanted)
     for _ in range(3):
         stage.control.clock(advance_ms=100_000)
-        told = stage.look_up(wanted)
-        assert told is not None
-        assert told.standing is Standing.LIVE
+        counts_as_live(stage, wanted)
 
 
 def _null(row: Any) -> Any:
@@ -105,9 +109,7 @@ def test_a_status_without_a_list_ends_nothing(stage: Stage, monkeypatch: pytest.
     lose(stage, wanted)
     for _ in range(3):
         stage.control.clock(advance_ms=100_000)
-        told = stage.look_up(wanted)
-        assert told is not None
-        assert told.standing is Standing.LIVE
+        counts_as_live(stage, wanted)
 
 
 def test_age_is_of_the_venue_s_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +121,7 @@ def test_age_is_of_the_venue_s_time(stage: Stage, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(stage.adapter, "now", lambda: stage.control.clock() + 3_600_000)
     for _ in range(2):
         stage.control.clock(advance_ms=20_000)
-        told = stage.look_up(wanted)
-        assert told is not None
-        assert told.standing is Standing.LIVE
+        counts_as_live(stage, wanted)
 
 
 def test_an_absence_begins_anew_when_the_order_was_seen(
@@ -135,9 +135,7 @@ def test_an_absence_begins_anew_when_the_order_was_seen(
     assert absent.lasts(wanted.client_id, stage.control.clock() - 50_000) == 0
     assert stage.look_up(wanted) is not None
     lose(stage, wanted)
-    told = stage.look_up(wanted)
-    assert told is not None
-    assert told.standing is Standing.LIVE
+    counts_as_live(stage, wanted)
 
 
 def test_an_absence_ends_when_the_list_of_what_is_open_shows_the_order(
