@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bus_schemas.errors import ConfigurationError
@@ -25,6 +26,7 @@ from bus_schemas.events import Millis, OrderKind, PlaceOrder, PositionState, Sid
 from bus_schemas.settings import VenueSettings
 from execution.ids import is_ours
 from execution.live import binance_modes as modes
+from execution.live import binance_pages as pages
 from execution.live import binance_parse as parse
 from execution.live.adapter import CcxtVenue, number, readable
 from execution.live.binance_stream import EVENTS, UserStream
@@ -45,10 +47,6 @@ from execution.live.transport import Reply
 log = logging.getLogger("causeway.edge")
 
 _LONGEST_WINDOW_MS = 60_000
-_WEEK_MS = 7 * 24 * 3_600_000
-_WINDOW_MS = _WEEK_MS - 1
-_TRADES_KEPT_MS = 89 * 24 * 3_600_000
-_PAGE = 1000
 _FUNDING = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")
 _KEY_RENEW_S = 1500.0
 _SLACK_MS = 60_000
@@ -217,11 +215,11 @@ class BinanceFutures(CcxtVenue):
 
     async def _algo_history(self, ref: OrderRef) -> parse.Raw | None:
         """The list of past conditional orders: the query of one may forget earlier than the list does."""
-        request: dict[str, Any] = {"symbol": self.market(ref.symbol).id, "limit": _PAGE}
+        request: dict[str, Any] = {"symbol": self.market(ref.symbol).id, "limit": pages.PAGE}
         if ref.venue_id:
             request["algoId"] = ref.venue_id
         elif ref.sent:
-            request |= {"startTime": ref.sent - _SLACK_MS, "endTime": ref.sent - _SLACK_MS + _WINDOW_MS}
+            request |= {"startTime": ref.sent - _SLACK_MS, "endTime": ref.sent - _SLACK_MS + pages.WINDOW_MS}
         for raw in await self.ask(self._client.fapiPrivateGetAllAlgoOrders, request):
             if raw.get("clientAlgoId") == ref.client_id:
                 found: parse.Raw = raw
@@ -249,7 +247,7 @@ class BinanceFutures(CcxtVenue):
         try:
             became = await self.ask(self._client.fapiPrivateGetOrder, request)
         except NotHeld:
-            trades = await self.ask(self._client.fapiPrivateGetUserTrades, request | {"limit": _PAGE})
+            trades = await self.ask(self._client.fapiPrivateGetUserTrades, request | {"limit": pages.PAGE})
             return parse.finished(algo, sum((number(trade["qty"]) for trade in trades), Decimal(0)))
         return parse.triggered(algo, parse.order(became, algo.symbol))
 
@@ -266,28 +264,10 @@ class BinanceFutures(CcxtVenue):
 
     @readable
     async def fills(self, symbol: str, since: Millis) -> list[VenueFill]:
-        """The venue answers for at most a week at once, and keeps three months."""
-        market, now = self.market(symbol), self.now()
-        start = max(since, now - _TRADES_KEPT_MS)
-        found: dict[str, VenueFill] = {}
-        while start <= now:
-            request: dict[str, Any] = {"symbol": market.id, "limit": _PAGE}
-            page = await self._trades(request | {"startTime": start, "endTime": start + _WINDOW_MS})
-            full = len(page) >= _PAGE
-            while True:
-                found |= {str(raw["id"]): parse.fill(raw, market) for raw in page}
-                if len(page) < _PAGE:
-                    break
-                page = await self._trades(request | {"fromId": max(int(raw["id"]) for raw in page) + 1})
-            if full:  # the pages by id went on to the present
-                break
-            start += _WEEK_MS
-        wanted = (fill for fill in found.values() if fill.time >= since)
+        market, ask = self.market(symbol), partial(self.ask, self._client.fapiPrivateGetUserTrades)
+        found = [parse.fill(raw, market) for raw in await pages.trades(ask, market.id, since, self.now())]
+        wanted = (fill for fill in found if fill.time >= since)
         return sorted(wanted, key=lambda fill: (fill.time, int(fill.fill_id)))
-
-    async def _trades(self, request: dict[str, Any]) -> list[Any]:
-        answer = await self.ask(self._client.fapiPrivateGetUserTrades, request)
-        return list(answer)
 
     @readable
     async def positions(self) -> list[PositionState]:
@@ -301,22 +281,13 @@ class BinanceFutures(CcxtVenue):
 
     @readable
     async def funding(self, symbol: str, since: Millis) -> list[FundingFee]:
-        market = self.market(symbol)
-        request = {"symbol": market.id, "limit": _PAGE}
-        incomes: dict[str, Any] = {}
+        name, ask = self.market(symbol).id, partial(self.ask, self._client.fapiPrivateGetIncome)
+        incomes: dict[str, parse.Raw] = {}
         for kind in _FUNDING:
-            start = since
-            while True:
-                asked = request | {"incomeType": kind, "startTime": start}
-                page = await self.ask(self._client.fapiPrivateGetIncome, asked)
-                incomes |= {f"{raw['tranId']}:{raw['time']}": raw for raw in page}
-                last = max((int(raw["time"]) for raw in page), default=start)
-                if len(page) < _PAGE or last <= start:
-                    break
-                start = last
+            incomes |= await pages.incomes(ask, name, kind, since)
         if not incomes:
             return []
-        asked = request | {"startTime": max(since - _SLACK_MS, 0)}
+        asked = {"symbol": name, "limit": pages.PAGE, "startTime": max(since - _SLACK_MS, 0)}
         rates = await self.ask(self._client.fapiPublicGetFundingRate, asked)
         return parse.funding(incomes.values(), rates, symbol)
 

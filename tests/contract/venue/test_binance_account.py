@@ -10,7 +10,7 @@ import pytest
 
 from bus_schemas.errors import ConfigurationError
 from bus_schemas.events import Side
-from execution.live import binance
+from execution.live import binance_pages
 from execution.live.faults import Denied, NotSent, Refused, Unclear
 from execution.live.port import Hint
 from tests.contract.venue.binance_stage import BTC, NAME, D, Stage, binance_stage, market, order, ref, stop
@@ -29,7 +29,7 @@ def stage(running: Stage) -> Stage:
 
 
 def test_every_page_of_fills_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binance, "_PAGE", 3)
+    monkeypatch.setattr(binance_pages, "PAGE", 3)
     placed = [stage.place(market(f"fill-{n}", quantity=D("0.002"))).venue_id for n in range(8)]
     month = 30 * 24 * 3_600_000
     for since in (0, stage.adapter.now() - month):
