@@ -7,13 +7,13 @@ migration of conditional orders to its Algo service.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from bus_schemas.events import Millis, VenueRefusal
+from bus_schemas.venues.rate_limits import CROWDED_S, binance_rest_s, retry_after
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.port import Standing
-from execution.live.transport import Reply, retry_after
+from execution.live.transport import Reply
 
 ORDERS: Mapping[str, Standing] = {
     "NEW": Standing.LIVE,
@@ -68,13 +68,6 @@ REFUSALS: Mapping[int, VenueRefusal] = {
     -5029: VenueRefusal.BELOW_MINIMUM,
 }
 """Refusals that the order manager tells apart. Every other code of a refusal is `other`."""
-
-LIMITED_S, BANNED_S, CROWDED_S = 60.0, 120.0, 1.0
-"""How long to keep still where the venue does not say: to the end of the minute that its weight is counted
-in; its shortest ban, which a request prolongs; and after too many orders, a count of the account's own."""
-_LONGEST_BAN_S = 3 * 24 * 3600.0
-_SLACK_S = 0.5
-_BAN_END = re.compile(r"banned until (\d{13})\b")
 
 _UNKNOWN_FATE = {-1000, -1001, -1006, -1007, -1010}
 _LIMITED, _TOO_MANY_ORDERS = -1003, -1015
@@ -136,21 +129,9 @@ def meaning(reply: Reply, now: Millis = 0, rate: float = 1.0) -> VenueFault | No
 
 
 def _rest_s(reply: Reply, code: int, words: str, now: Millis, rate: float) -> float:
-    """Our seconds to keep still. The header is not promised; a ban's end stands in the words."""
-    told = retry_after(reply.headers)
-    end = _BAN_END.search(words)
-    if end is not None:
-        left = min((int(end[1]) - now) / 1000, _LONGEST_BAN_S)
-        told = max(told, left / rate + _SLACK_S)
-    if told > 0:
-        return told
-    if code == _TOO_MANY_ORDERS or "retry-after" in reply.headers:
-        return CROWDED_S
-    if reply.status == 418:
-        return BANNED_S / rate
-    return (
-        LIMITED_S - now / 1000 % LIMITED_S
-    ) / rate + _SLACK_S  # a stop must not wait for longer than it has to
+    if code == _TOO_MANY_ORDERS:
+        return retry_after(reply.headers) or CROWDED_S
+    return binance_rest_s(reply.headers, words, now, rate, banned=reply.status == 418)
 
 
 def _refusal(code: int, words: str) -> VenueRefusal:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from bus_schemas.events import Millis, PlaceOrder, PositionState, VenueRefusal
 from bus_schemas.instruments import Instrument
 from bus_schemas.settings import VenueSettings
+from bus_schemas.venues.rate_limits import BANNED_S
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear
 from execution.live.limits import ALL, WEIGHTS, Breaker, budget_of
 from execution.live.port import (
@@ -34,9 +35,8 @@ PROTECTION_S = 1.0
 """Most time for which stops, cancels, and the look-ups that these need are not tried."""
 
 LIMITED_S = 1.0
-"""How long to keep still after a rate limit that names no time."""
-BANNED_S = 120.0
-"""The same after a ban of the whole host: what is asked before its end prolongs it."""
+"""How long to keep still after a rate limit that names no time; after a ban of the whole host, which a
+request prolongs, it is `BANNED_S`."""
 
 
 class Guarded(Venue):

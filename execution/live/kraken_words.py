@@ -14,10 +14,11 @@ from typing import Any
 from bus_schemas.events import Liquidity, Millis, OrderKind, PlaceOrder, Side, VenueRefusal
 from bus_schemas.instruments import Instrument
 from bus_schemas.venues.markets import Market
+from bus_schemas.venues.rate_limits import retry_after
 from execution.live.adapter import number
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.port import Standing, VenueFill, VenueOrder
-from execution.live.transport import Reply, by_status, retry_after
+from execution.live.transport import Reply, by_status
 
 _KINDS = {OrderKind.LIMIT: "lmt", OrderKind.MARKET: "mkt", OrderKind.STOP: "stp"}
 

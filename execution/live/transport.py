@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from email.utils import parsedate_to_datetime
 
 from bus_schemas.events import VenueRefusal
+from bus_schemas.venues.rate_limits import retry_after
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 
 _WORDS = 300
@@ -119,20 +119,3 @@ def _answered(error: BaseException, reply: Reply) -> VenueFault:
 
 def _kinds(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds that the venue asks us to wait; 0 where it does not say, or not in a way that we read.
-
-    `Rate-Limit-Reset` is Kraken Futures' name for it.
-    """
-    value = headers.get("retry-after", headers.get("rate-limit-reset", "")).strip()
-    try:
-        return max(float(value), 0.0)
-    except ValueError:
-        pass
-    try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):
-        return 0.0
-    return max(wait.total_seconds(), 0.0)

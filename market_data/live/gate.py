@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from bus_schemas.venues.rate_limits import binance_rest_s, retry_after
 from market_data.live.faults import Trouble
 
 T = TypeVar("T")
@@ -20,10 +21,8 @@ SLOW: Mapping[str, float] = {"binanceusdm": 4.0}
 2,400 that an address has in a minute, and its traders share them."""
 AT_ONCE = 6
 BINANCE = "binance"
-LIMITED_S, BANNED_S = 60.0, 120.0
-"""How long Binance is left alone where it does not say: the minute that its weight is counted in, and its
-shortest ban, which every request prolongs."""
-LONGEST_BAN_S = 3 * 24 * 3600.0
+_TEAPOT = re.compile(r"\b418\b")
+"""ccxt tells a status only in the words of its error."""
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MOST_S = 60.0
 
@@ -101,30 +100,13 @@ class Gate:
             self._next_slow[name] = _now() + 1 / SLOW[name] / self._rate
 
 
-def retry_after(headers: Mapping[str, str] | None, most_s: float = 3600.0) -> float:
-    """Seconds that the venue asks us to wait; 0 where it does not say."""
-    for name, value in (headers or {}).items():
-        if name.lower() == "retry-after":
-            try:
-                return min(most_s, max(0.0, float(value)))
-            except ValueError:
-                return 0.0
-    return 0.0
-
-
 def _told(client: Any, words: str, rate: float) -> float:
-    """Seconds to wait after a rate limit. Binance does not promise the header: a ban's end stands in its
-    words."""
-    headers = client.last_response_headers or {}
+    """Seconds that the venue wants to be left alone."""
+    headers = client.last_response_headers
     if not client.id.startswith(BINANCE):
         return retry_after(headers)
-    if any(name.lower() == "retry-after" for name in headers):
-        return retry_after(headers, LONGEST_BAN_S)
-    end = re.search(r"banned until (\d{13})\b", words)
-    if end is not None:
-        left_s = (int(end[1]) - client.milliseconds()) / 1000
-        return float(min(max(left_s, 0.0), LONGEST_BAN_S)) / rate + 1
-    return (BANNED_S if re.search(r"\b418\b", words) else LIMITED_S) / rate
+    banned = _TEAPOT.search(words) is not None
+    return binance_rest_s(headers, words, client.milliseconds(), rate, banned=banned)
 
 
 def _now() -> float:

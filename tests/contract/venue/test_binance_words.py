@@ -187,13 +187,6 @@ def test_a_rate_limit_without_a_header_is_waited_out(status: int, body: object, 
     assert quick.retry_s == pytest.approx(limited.retry_s / 60, abs=1)
 
 
-def test_no_ban_is_longer_than_the_venues_longest() -> None:
-    words = "Way too many requests; IP banned until 9999999999999. Please"
-    limited = meaning(_reply(418, {"code": -1003, "msg": words}), 1_700_000_000_000)
-    assert isinstance(limited, NotSent)
-    assert limited.retry_s <= 3 * 24 * 3600 + 1
-
-
 def test_a_server_error_with_a_refusals_code_proves_nothing() -> None:
     assert isinstance(_meaning(500, -2019), Unclear)
     assert isinstance(_meaning(408, -1007), Unclear)

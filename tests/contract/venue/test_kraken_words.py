@@ -13,7 +13,7 @@ from bus_schemas.instruments import DEFAULT_INSTRUMENTS
 from execution.live import kraken_words as words
 from execution.live.faults import Denied, NotHeld, NotSent, Refused, Unclear, VenueFault
 from execution.live.port import Standing
-from execution.live.transport import Reply, fault, retry_after
+from execution.live.transport import Reply, fault
 
 D = Decimal
 
@@ -240,14 +240,7 @@ def _key() -> Any:
     return SimpleNamespace(host="h", port=1, ssl=True, is_ssl=True)
 
 
-def test_retry_after() -> None:
-    assert retry_after({}) == 0
-    assert retry_after({"retry-after": "7"}) == 7
-    assert retry_after({"retry-after": "-7"}) == 0
-    assert retry_after({"rate-limit-reset": "12"}) == 12  # Kraken's history
-    date, later = "Wed, 21 Oct 2026 07:28:00 GMT", "Wed, 21 Oct 2026 07:28:30 GMT"
-    assert retry_after({"retry-after": later, "date": date}) == 30
-    assert retry_after({"retry-after": "soon"}) == 0
+def test_a_limited_look_at_history_says_for_how_long() -> None:
     limited = words.error_word(answered({"error": "apiLimitExceeded"}, 429, Retry_After="3"))
     assert isinstance(limited, NotSent)
     assert (limited.retry_s, limited.limited) == (3, True)
