@@ -123,8 +123,8 @@ def simulate_venue(
         Path | None,
         typer.Option(
             "--data",
-            help="Folder of candle files, as for `paper`; default none: prices are set by hand, with "
-            "POST /simulator/price.",
+            help="Folder of candle files, as for `paper`; default none: prices and funding are set by "
+            "hand, with POST /simulator/price and /simulator/funding.",
         ),
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8900,

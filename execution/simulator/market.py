@@ -20,7 +20,7 @@ _LEAST_TICKS = 100
 
 
 class Market:
-    """Feeds every exchange.
+    """Feeds every exchange. Funding is settled every eight hours, where its rate is not zero.
 
     Args:
         clock: the venue's; the market follows its true time, without skew.
@@ -96,8 +96,9 @@ class Market:
                 return
             if boundary <= due:
                 self._funded += 1
-                for each in self._tapes:
-                    self.settle(each, self._tapes[each].rate(boundary))
+                for each in self._tapes.values():
+                    if rate := each.rate(boundary):
+                        self.settle(each.source, rate)
                 continue
             tape = self._tapes[source]
             price, volume = tape.pop()

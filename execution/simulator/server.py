@@ -43,7 +43,7 @@ class Simulator:
             ... simulator.url ...
 
     Args:
-        feeds: candles by source; None for prices by hand, which begin at `BY_HAND`.
+        feeds: candles by source; None for prices and funding by hand; prices begin at `BY_HAND`.
         start: where playing begins, milliseconds UTC; needed with candles.
         rate: venue seconds in one of ours.
         loop: begin again at the end of the candles; else the last price stands.

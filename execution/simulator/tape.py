@@ -81,7 +81,9 @@ class Tape:
         return price, bar.volume / self._steps
 
     def rate(self, time: Millis) -> Decimal:
-        """Funding rate of the settlement at this time."""
+        """Funding rate of the settlement at this time; 0 where prices, and so funding, are set by hand."""
+        if not self._bars:
+            return ZERO
         at = bisect_right(self._funding, time - self._shift, key=lambda pair: pair[0])
         return self._funding[at - 1][1] if at else FUNDING_RATE
 

@@ -30,11 +30,8 @@ from bus_schemas.events import (
 )
 from bus_schemas.runtime.unit import Writer
 from bus_schemas.settings import Settings, dump
-from bus_schemas.timeframes import HOUR
 from bus_schemas.topology import Stream
 from execution.simulator.binance_rest import BinanceUsdm
-from execution.simulator.clock import SimClock
-from execution.simulator.market import FUNDING_EVERY
 from execution.simulator.orders import Filled, SimEvent, SimOrder
 from execution.simulator.orders import OrderChanged as VenueOrderChanged
 from execution.simulator.protocols import PROTOCOLS
@@ -63,12 +60,6 @@ EXECUTION = {
     "stop_deadline_ms": 10_000,
     "mismatch_grace_ms": 5000,
 }
-
-
-def _quiet_hour() -> int:
-    """An hour after the next settlement of funding: none falls into a case, whenever it is run."""
-    now = time.time_ns() // 1_000_000
-    return (now // FUNDING_EVERY + 1) * FUNDING_EVERY + HOUR
 
 
 class Stuck(Exception):
@@ -126,7 +117,7 @@ class Scene:
         make = next(each for each in PROTOCOLS if each.name == protocol)
         rules = msgspec.structs.replace(make.rules, pieces=PIECES)
         spoken = type(make.__name__, (make,), {"rules": rules})
-        self.sim = Simulator(protocols=(spoken,), clock=SimClock(_quiet_hour()))
+        self.sim = Simulator(protocols=(spoken,))
         self.fault = fault
         self.exchange = self.sim.exchanges[protocol]
         self.listing = next(each for each in self.exchange.listings.values() if each.source == SOURCE)

@@ -190,6 +190,17 @@ def test_funding_is_settled_every_eight_hours_at_the_rate_of_the_data() -> None:
     assert stage.binance.funding()[0].amount == -D("0.0003") * 97
 
 
+def test_funding_is_by_hand_where_prices_are() -> None:
+    """What a drill or a test finds must not depend on the hour at which it is run."""
+    stage = Stage([])
+    stage.market.set_price("SOLUSDT", D(100))
+    stage.binance.place(OrderRequest(symbol="SOLUSDT", side=Side.SHORT, kind=OrderKind.MARKET, quantity=D(1)))
+    stage.to(START + 2 * FUNDING_EVERY)
+    assert (stage.binance.quote_of("SOLUSDT").funding_rate, stage.binance.funding()) == (0, [])
+    stage.market.settle("SOLUSDT", D("0.0001"))
+    assert [f.amount for f in stage.binance.funding()] == [-D("0.01")]
+
+
 def test_at_the_end_the_price_stands_and_the_clock_goes_on() -> None:
     stage = Stage()
     stage.to(START + DAY)
