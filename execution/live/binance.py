@@ -15,7 +15,6 @@ Traps that this adapter exists for:
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -43,8 +42,6 @@ from execution.live.port import (
     VenueOrder,
 )
 from execution.live.transport import Reply
-
-log = logging.getLogger("causeway.edge")
 
 _LONGEST_WINDOW_MS = 60_000
 _FUNDING = ("FUNDING_FEE", "SPECIAL_FUNDING_FEE")
@@ -84,7 +81,7 @@ class BinanceFutures(CcxtVenue):
 
     async def open(self) -> None:
         """Load markets, set the clock, and look at the account's modes. None is changed. In one that we do
-        not plan with, what is open is looked after, and every new position is refused.
+        not plan with, what is open is looked after, every new position is refused, and `warning` says so.
 
         Raises:
             ConfigurationError: the symbols settle in more than one currency.
@@ -105,10 +102,7 @@ class BinanceFutures(CcxtVenue):
         self._unplanned = await modes.unplanned(self._client, self.ask, traded, self._settle)
         if self._unplanned and not await self._exposed():
             raise Denied(self._unplanned)
-        if self._unplanned:
-            log.warning(
-                "new positions are refused; what is open is protected", extra={"reason": self._unplanned}
-            )
+        self.warning = f"nothing new is opened: {self._unplanned}" if self._unplanned else ""
 
     async def _exposed(self) -> bool:
         """Whether there is a position to protect, or an order that may become one."""

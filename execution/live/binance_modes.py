@@ -90,8 +90,8 @@ def isolated(rows: Iterable[Raw], traded: Mapping[str, str]) -> str:
     if not found:
         return ""
     return (
-        f"{', '.join(found)}: on isolated margin, where the leverage set at Binance may liquidate a position "
-        "before its stop; set the symbol's margin mode to cross in Binance Futures and start again"
+        f"{', '.join(found)}: on isolated margin, where the leverage set at Binance may liquidate before the "
+        "stop; set margin mode to cross in Binance Futures and start again"
     )
 
 

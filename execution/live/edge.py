@@ -106,6 +106,7 @@ class Edge:
             Reload: load again.
         """
         self._desk.load(self._lease)
+        self._warn()
         self._loaded_at = self._venue.now()
         self._doubt_until = _moment() + self._settings.doubt_s
         async with asyncio.TaskGroup() as group:
@@ -319,6 +320,13 @@ class Edge:
 
     def _recovered(self) -> None:
         self._trouble = None
+
+    def _warn(self) -> None:
+        """Tell what was found when the venue was opened: once, however often we load again."""
+        if words := self._venue.warning:
+            log.warning("account", extra={"reason": words})
+            self._desk.tell([alert(self._venue.now(), ALL, AlertCode.DENIED, words)])
+            self._venue.warning = ""
 
     def _alert(self, code: AlertCode, detail: str) -> None:
         """Tell it, and not again within a minute."""

@@ -73,6 +73,7 @@ class Guarded(Venue):
         if wait := self._budget.wait(0, True, _moment(), QUERIES):  # whoever opens tries again and again
             raise NotSent(f"after a rate limit; {wait:.0f} s are left", wait, limited=True)
         await self._do(QUERIES, self._inner.open)
+        self.warning = self._inner.warning
 
     async def close(self) -> None:
         await self._inner.close()

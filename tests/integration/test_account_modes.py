@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from bus_schemas.events import OrderRejected, TradeClosed
+from bus_schemas.errors import Fenced
+from bus_schemas.events import (
+    AccountReport,
+    AlertCode,
+    OrderFilled,
+    OrderKind,
+    OrderRejected,
+    TradeClosed,
+    VenueAlert,
+)
 from execution.live.binance import BinanceFutures
+from execution.live.desk import Desk
 from tests.support.trading import Trading
+from tests.support.venue import simulated_here
+from tests.support.venue_worlds import LiveWorld
 
 Make = Callable[..., Trading]
 
 
-def change(world: Trading, method: str, request: dict[str, str]) -> None:
+def change(world: Trading | LiveWorld, method: str, request: dict[str, str]) -> None:
     """As the user would on the venue's pages."""
 
     async def changed() -> None:
@@ -47,9 +60,62 @@ def test_an_entry_that_filled_meanwhile_gets_its_stop_and_no_other_is_opened(
     world.price("59890")  # the entry fills
     world.start()
     world.until(lambda: world.rest("s1", "t11", "t21") and world.protected(), "stop and targets")
+    world.until(lambda: len(world.all(VenueAlert)) == 2, "the manager has handed the edge's alert on")
+    assert {(told.code, told.symbol) for told in world.all(VenueAlert)} == {(AlertCode.DENIED, "*")}
     world.price("58990")
     world.until(lambda: world.all(TradeClosed), "the stop has closed it")
     world.approve("58900", signal="s2", stop="58000", targets="59600:0.006 60200:0.006")
     world.until(lambda: world.all(OrderRejected), "the next entry is refused")
     assert "no new positions" in world.all(OrderRejected)[-1].detail
     assert world.alive() == []
+
+
+@pytest.fixture
+def edge(redis_url: str, namespace: str) -> Iterator[LiveWorld]:
+    with simulated_here() as venue:
+        world = LiveWorld(venue, "binanceusdm", redis_url, namespace)
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+def begin_again(world: LiveWorld) -> None:
+    """A process ends and another begins, and has looked at the account."""
+    world.edge.stop()
+    world.edge = world.start()
+
+
+def test_a_person_is_told_once_at_each_start_and_not_when_it_loads_again(
+    edge: LiveWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = edge.order(kind=OrderKind.MARKET)
+    edge.send(opened)
+    edge.await_(OrderFilled, client_id=opened.client_id)
+    assert edge.all(VenueAlert) == []
+    change(edge, "fapiPrivatePostMultiAssetsMargin", {"multiAssetsMargin": "true"})
+    begin_again(edge)
+    told = edge.await_(VenueAlert)
+    assert (told.symbol, told.code) == ("*", AlertCode.DENIED)
+    assert re.match("nothing new is opened: .* multi-assets mode; .* start again$", told.detail)
+
+    fence, lost = Desk.fence, [Fenced("lost in this test")]
+
+    def once(desk: Desk) -> None:
+        if lost:
+            raise lost.pop()
+        fence(desk)
+
+    monkeypatch.setattr(Desk, "fence", once)
+    edge.until(lambda: edge.vitals.counters.reloads or None, "it loads again")
+    looks = len(edge.all(AccountReport))
+    edge.until(lambda: len(edge.all(AccountReport)) > looks + 2 or None, "it works again")
+    assert edge.all(VenueAlert) == [told]
+
+    begin_again(edge)
+    edge.until(lambda: len(edge.all(VenueAlert)) == 2 or None, "another start tells it again")
+    change(edge, "fapiPrivatePostMultiAssetsMargin", {"multiAssetsMargin": "false"})
+    begin_again(edge)
+    looks = len(edge.all(AccountReport))
+    edge.until(lambda: len(edge.all(AccountReport)) > looks or None, "a look at the account")
+    assert len(edge.all(VenueAlert)) == 2

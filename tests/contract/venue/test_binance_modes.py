@@ -3,6 +3,7 @@ open already is looked after."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -100,12 +101,12 @@ def test_it_is_refused_in_words_where_nothing_is_open(stage: Stage, mode: Mode, 
 @MODES
 @pytest.mark.parametrize("there", [market("in"), order("rests"), stop("cw-s1-" + "a" * 26)])
 def test_what_is_open_is_looked_after_and_nothing_is_added(
-    stage: Stage, caplog: pytest.LogCaptureFixture, mode: Mode, words: str, there: Any
+    stage: Stage, mode: Mode, words: str, there: Any
 ) -> None:
     stage.place(there)
     with begun(stage) as adapter, mode(stage, adapter):
         stage.run(adapter.open())
-        assert "new positions are refused" in caplog.text
+        assert re.fullmatch(f"nothing new is opened: .*{words}.*", adapter.warning)
         for entry in (market("more"), order("another")):
             with pytest.raises(Refused, match=words) as refused:
                 stage.run(adapter.place(entry, 5000))
@@ -135,7 +136,9 @@ def test_a_mode_that_was_mended_is_forgotten_when_it_is_opened_again(stage: Stag
     with begun(stage) as adapter:
         with multi_assets(stage, adapter):
             stage.run(adapter.open())
+            assert adapter.warning
         stage.run(adapter.open())
+        assert not adapter.warning
         stage.run(adapter.place(order("more"), 5000))
 
 
