@@ -65,8 +65,11 @@ def test_an_entry_that_filled_meanwhile_gets_its_stop_and_no_other_is_opened(
     world.price("58990")
     world.until(lambda: world.all(TradeClosed), "the stop has closed it")
     world.approve("58900", signal="s2", stop="58000", targets="59600:0.006 60200:0.006")
-    world.until(lambda: world.all(OrderRejected), "the next entry is refused")
-    assert "no new positions" in world.all(OrderRejected)[-1].detail
+    # the venue may refuse a target of the first trade too, as its stop may just have closed it
+    world.until(
+        lambda: any("no new positions" in refused.detail for refused in world.all(OrderRejected)),
+        "the next entry is refused",
+    )
     assert world.alive() == []
 
 
