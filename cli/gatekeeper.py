@@ -36,12 +36,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
         offset_ms: its clock minus ours; None where it did not say.
         denied: its words where it did not accept the key.
         fault: why it could not be asked.
+        warning: what it found about the account that a person should know.
     """
 
     rights: KeyRights = KeyRights()
     offset_ms: int | None = None
     denied: str = ""
     fault: str = ""
+    warning: str = ""
     terms: Mapping[str, Instrument] = {}
 
 
@@ -51,7 +53,12 @@ async def ask(venue: Venue) -> Told:
     try:
         await venue.open()
         offset = await venue.sync_clock()
-        return Told(rights=await venue.rights(), offset_ms=offset, terms=venue.instruments())
+        return Told(
+            rights=await venue.rights(),
+            offset_ms=offset,
+            warning=venue.warning,
+            terms=venue.instruments(),
+        )
     except Denied as error:
         return Told(denied=str(error), offset_ms=offset)
     except VenueFault as error:
@@ -119,6 +126,8 @@ def _of_the_key(venue: VenueSettings, told: Told | None) -> Iterator[Gate]:
 
 def _of_the_venue(venue: VenueSettings, told: Told | None) -> Iterator[Gate]:
     yield _clock(venue, told)
+    if told is not None and told.warning:
+        yield Gate("note", told.warning)
     if not venue.proven:
         yield Gate("note", f"{venue.name} is unproven: its adapter never passed the conformance suite")
     if end := ending(venue):

@@ -18,6 +18,7 @@ from bus_schemas.events import (
     TradeClosed,
     VenueAlert,
 )
+from cli.gatekeeper import told_to_doctor
 from execution.live.binance import BinanceFutures
 from execution.live.desk import Desk
 from tests.support.trading import Trading
@@ -58,6 +59,8 @@ def test_an_entry_that_filled_meanwhile_gets_its_stop_and_no_other_is_opened(
     world.stop()
     change(world, method, request_)
     world.price("59890")  # the entry fills
+    notes = [gate.what for gate in told_to_doctor(world.settings, None) if gate.level == "note"]
+    assert any("nothing new is opened" in note for note in notes), "a person is told before the start too"
     world.start()
     world.until(lambda: world.rest("s1", "t11", "t21") and world.protected(), "stop and targets")
     world.until(lambda: len(world.all(VenueAlert)) == 2, "the manager has handed the edge's alert on")
