@@ -51,6 +51,7 @@ FUNDING_S = 10.0
 """How soon after a position closed its last funding is asked for. Else it is once an hour: that is when
 venues settle, and their histories may be asked seldom."""
 SYNC_S = 300.0
+WARN_S = 3600.0
 IDLE_TICKS = 5
 """How many ticks one stands for while nothing is open or under way."""
 IDLE_REPORT_S = 60.0
@@ -106,7 +107,6 @@ class Edge:
             Reload: load again.
         """
         self._desk.load(self._lease)
-        self._warn()
         self._loaded_at = self._venue.now()
         self._doubt_until = _moment() + self._settings.doubt_s
         async with asyncio.TaskGroup() as group:
@@ -120,6 +120,7 @@ class Edge:
                 ("follow", self._hearing.follow()),
                 ("clock", self._tick()),
                 ("time", self._keep_time()),
+                ("warning", self._warn()),
             ):
                 group.create_task(task, name=name)
 
@@ -321,12 +322,14 @@ class Edge:
     def _recovered(self) -> None:
         self._trouble = None
 
-    def _warn(self) -> None:
-        """Tell what was found when the venue was opened: once, however often we load again."""
-        if words := self._venue.warning:
+    async def _warn(self) -> None:
+        """Tell what was found when the venue was opened, and each hour again while it is so: an alert that is
+        given once may come before anybody counts. To load again is no reason to repeat it."""
+        while words := self._venue.warning:
+            await asyncio.sleep(max(0.0, self._venue.warn_at - _moment()))
             log.warning("account", extra={"reason": words})
             self._desk.tell([alert(self._venue.now(), ALL, AlertCode.DENIED, words)])
-            self._venue.warning = ""
+            self._venue.warn_at = _moment() + WARN_S
 
     def _alert(self, code: AlertCode, detail: str) -> None:
         """Tell it, and not again within a minute."""

@@ -46,7 +46,12 @@ class Guarded(Venue):
     Args:
         inner: the adapter.
         settings: budget, reserve, breakers.
+
+    Attributes:
+        warn_at: when `warning` is to be told next, by our monotonic clock.
     """
+
+    warn_at: float = 0.0
 
     def __init__(self, inner: Venue, settings: VenueSettings) -> None:
         self.name = inner.name

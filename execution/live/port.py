@@ -149,8 +149,7 @@ class Venue(ABC):
         name: ccxt's id.
         used_weight: what the venue last said that this host has used of its budget, by whomever; None where
             it does not say.
-        warning: what a person should know of the account as `open` found it; empty for nothing. It is
-            emptied once it was told.
+        warning: what a person should know of the account as `open` found it; empty for nothing.
     """
 
     name: str
