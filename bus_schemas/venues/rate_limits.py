@@ -34,7 +34,7 @@ def retry_after(headers: Mapping[str, str] | None, most_s: float = LONGEST_S) ->
         pass
     try:
         wait = parsedate_to_datetime(value) - parsedate_to_datetime(given.get("date", ""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
     return min(max(0.0, wait.total_seconds()), most_s)
 
@@ -56,8 +56,8 @@ def binance_rest_s(
         told = max(told, min((int(end[1]) - now) / 1000, LONGEST_BAN_S) / rate + _SLACK_S)
     if told > 0:
         return told
-    if any(name.lower() == "retry-after" for name in headers or ()):
-        return CROWDED_S
     if banned:
         return BANNED_S / rate
+    if any(name.lower() == "retry-after" for name in headers or ()):
+        return CROWDED_S
     return (LIMITED_S - now / 1000 % LIMITED_S) / rate + _SLACK_S  # no longer than a stop has to wait

@@ -29,6 +29,7 @@ DAY_S = 24 * 3600
         ({"Retry-After": "Wed, 21 Oct 2026 07:27:30 GMT", "Date": DATE}, 0),
         ({"Retry-After": "Wed, 21 Oct 2028 07:28:30 GMT", "Date": DATE}, 3600),
         ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}, 0),
+        ({"Retry-After": "Wed, 21 Oct 99999999999 07:28:30 GMT", "Date": DATE}, 0),
     ],
 )
 def test_the_header(headers: dict[str, str] | None, seconds: float) -> None:
@@ -42,6 +43,7 @@ def test_the_header(headers: dict[str, str] | None, seconds: float) -> None:
         ({"Retry-After": "99999"}, "Way too many requests", True, 99_999),
         ({"Retry-After": str(9 * DAY_S)}, "Way too many requests", True, 3 * DAY_S),
         ({"Retry-After": "0"}, "Too many requests", False, 1),
+        ({"Retry-After": "soon"}, "Way too many requests", True, 120),
         (None, f"IP banned until {NOW + 300_000}. Please", True, 300.5),
         ({"Retry-After": "7"}, f"IP banned until {NOW + 300_000}. Please", True, 300.5),
         ({"Retry-After": "400"}, f"IP banned until {NOW + 300_000}. Please", True, 400),
