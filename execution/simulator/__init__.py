@@ -8,5 +8,5 @@ faults that a plan describes.
 What is simplified: one account trades alone, so that orders fill in full where the price reaches them
 (unless a fault says in pieces, or that the market is thin) and nothing moves the price; positions are
 netted (one way); margin is checked when an order is placed, and there is no liquidation; funding is settled
-every eight hours.
+every eight hours, and by hand alone where prices are.
 """

@@ -20,7 +20,8 @@ _LEAST_TICKS = 100
 
 
 class Market:
-    """Feeds every exchange. Funding is settled every eight hours, where its rate is not zero.
+    """Feeds every exchange. Funding is settled every eight hours where there are candles, and by hand alone
+    where prices are.
 
     Args:
         clock: the venue's; the market follows its true time, without skew.
@@ -97,8 +98,8 @@ class Market:
             if boundary <= due:
                 self._funded += 1
                 for each in self._tapes.values():
-                    if rate := each.rate(boundary):
-                        self.settle(each.source, rate)
+                    if not each.by_hand:
+                        self.settle(each.source, each.rate(boundary))
                 continue
             tape = self._tapes[source]
             price, volume = tape.pop()
@@ -186,7 +187,7 @@ class Market:
                     volume=listing.instrument.quantity(volume),
                     trade_side=Side.SHORT if falling else Side.LONG,
                     funding_rate=rate,
-                    next_funding=upcoming,
+                    next_funding=0 if tape.by_hand else upcoming,
                 )
             )
 

@@ -233,6 +233,7 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
         volume: contracts that were traded by others at `last` since the quote before.
         trade_side: side of those who took.
         funding_rate: fraction of notional that longs pay at `next_funding`.
+        next_funding: moment of the next settlement; 0 where none is planned.
     """
 
     symbol: str

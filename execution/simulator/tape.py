@@ -57,13 +57,18 @@ class Tape:
         self._funding = feed.funding
 
     @property
+    def by_hand(self) -> bool:
+        """Whether there are no candles: prices and funding are set by hand alone."""
+        return not self._bars
+
+    @property
     def lowest(self) -> Decimal | None:
         """The lowest price that will be played; None where prices are set by hand."""
         return min((bar.low for bar in self._bars), default=None)
 
     def due(self) -> Millis | None:
         """When the next price comes; None where prices are set by hand."""
-        if not self._bars:
+        if self.by_hand:
             return None
         bar = self._bars[self._at]
         return bar.time + self._shift + self._step * self.span // self._steps
@@ -81,8 +86,8 @@ class Tape:
         return price, bar.volume / self._steps
 
     def rate(self, time: Millis) -> Decimal:
-        """Funding rate of the settlement at this time; 0 where prices, and so funding, are set by hand."""
-        if not self._bars:
+        """Funding rate of the settlement at this time; 0 by hand, where there is none."""
+        if self.by_hand:
             return ZERO
         at = bisect_right(self._funding, time - self._shift, key=lambda pair: pair[0])
         return self._funding[at - 1][1] if at else FUNDING_RATE

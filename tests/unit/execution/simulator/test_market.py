@@ -196,7 +196,9 @@ def test_funding_is_by_hand_where_prices_are() -> None:
     stage.market.set_price("SOLUSDT", D(100))
     stage.binance.place(OrderRequest(symbol="SOLUSDT", side=Side.SHORT, kind=OrderKind.MARKET, quantity=D(1)))
     stage.to(START + 2 * FUNDING_EVERY)
-    assert (stage.binance.quote_of("SOLUSDT").funding_rate, stage.binance.funding()) == (0, [])
+    stage.market.set_price("SOLUSDT", D(100))
+    quote = stage.binance.quote_of("SOLUSDT")
+    assert (quote.funding_rate, quote.next_funding, stage.binance.funding()) == (0, 0, [])
     stage.market.settle("SOLUSDT", D("0.0001"))
     assert [f.amount for f in stage.binance.funding()] == [-D("0.01")]
 
