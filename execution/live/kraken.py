@@ -189,7 +189,7 @@ class KrakenFutures(CcxtVenue):
         if told is None and listed:
             raise Unclear("the venue lists the order, but tells too little of it")
         whole = all("orders" in answer for answer in answers)
-        if told is None or told.standing not in lookup.ALIVE or listed or not whole:
+        if told is None or not told.standing.alive or listed or not whole:
             return told
         last = lookup.last_sign(events, fills, ref)
         if not last or asked - last <= max(lookup.GONE_MS, self._settings.lag_ms):

@@ -27,7 +27,6 @@ UNSEEN_MS = 15_000
 """For how long it must be listed nowhere: the end of an order that has rested for long may be on its way
 to the history and to the fills."""
 
-ALIVE = frozenset({Standing.LIVE, Standing.UNLISTED})
 _REMEMBERED = 1000
 _TRIGGERED = "stop_order_triggered"
 
@@ -101,7 +100,7 @@ def by_status(rows: Iterable[Mapping[str, Any]], ref: OrderRef) -> tuple[VenueOr
                 found.append(order_status(row, ref.symbol))
     if not found:
         return None, listed
-    return as_asked(max(found, key=lambda told: (told.standing in ALIVE, told.filled)), ref), listed
+    return as_asked(max(found, key=lambda told: (told.standing.alive, told.filled)), ref), listed
 
 
 def _decides(row: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
@@ -113,7 +112,7 @@ def _decides(row: Mapping[str, Any], order: Mapping[str, Any]) -> bool:
     if order.get("quantity") is None or (order.get("filled") is None and not waits):
         return False
     removed = str(row.get("updateReason") or "").lower() == _TRIGGERED and not exact(order.get("filled"))
-    return not removed or standing(str(row["status"])) in ALIVE
+    return not removed or standing(str(row["status"])).alive
 
 
 def order_status(row: Mapping[str, Any], symbol: str) -> VenueOrder:

@@ -33,6 +33,11 @@ class Standing(StrEnum):
     REJECTED = "rejected"
     UNLISTED = "unlisted"
 
+    @property
+    def alive(self) -> bool:
+        """Whether the order may still trade."""
+        return self in (Standing.LIVE, Standing.UNLISTED)
+
 
 class VenueOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the venue tells it.

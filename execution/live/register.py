@@ -147,8 +147,7 @@ class Register:
                     detail=order.status,
                 )
             ]
-        alive = order.standing in (Standing.LIVE, Standing.UNLISTED)
-        out += self.accepted(client_id, time, again and alive)
+        out += self.accepted(client_id, time, again and order.standing.alive)
         if order.standing is Standing.UNLISTED and held.warned != order.status:
             held.warned = order.status
             detail = f"order {client_id} has the status {order.status!r}: it counts as live"
@@ -167,8 +166,7 @@ class Register:
     def risen(self, client_id: str, order: VenueOrder, asked: Millis) -> None:
         """An order whose end was told before the venue was `asked` rests after all: it is nobody's now."""
         held = self._orders.edit(client_id)
-        alive = order.standing in (Standing.LIVE, Standing.UNLISTED)
-        if alive and 0 < held.ended < asked and held.filled < held.quantity:
+        if order.standing.alive and 0 < held.ended < asked and held.filled < held.quantity:
             held.ended, held.stray = 0, True
 
     def learn_names(self, client_id: str, order: VenueOrder) -> None:

@@ -42,10 +42,10 @@ def unlisted(answer: Any) -> Any:
     return answer | {"orders": []}
 
 
-def counts_as_live(stage: Stage, wanted: PlaceOrder) -> None:
+def standing(stage: Stage, wanted: PlaceOrder) -> Standing:
     told = stage.look_up(wanted)
     assert told is not None
-    assert told.standing is Standing.LIVE
+    return told.standing
 
 
 def lose(stage: Stage, wanted: PlaceOrder) -> None:
@@ -71,9 +71,7 @@ def test_an_order_that_is_nowhere_open_is_not_live_for_ever(
         assert (told.standing, told.filled) == (Standing.LIVE, filled)
     stage.control.clock(advance_ms=61_000)
     for wanted in (whole, part):
-        told = stage.look_up(wanted)
-        assert told is not None
-        assert told.standing is Standing.LIVE, "an end may be on its way to the history"
+        assert standing(stage, wanted) is Standing.LIVE, "an end may be on its way to the history"
     stage.control.clock(advance_ms=15_000)
     for wanted, filled in ((whole, D(0)), (part, D("0.01"))):
         told = stage.look_up(wanted, stage.control.orders(NAME)[wanted.client_id][0]["order_id"])
@@ -93,7 +91,7 @@ def test_an_order_that_is_anywhere_open_is_live(
     stage.place(wanted)
     for _ in range(3):
         stage.control.clock(advance_ms=100_000)
-        counts_as_live(stage, wanted)
+        assert standing(stage, wanted) is Standing.LIVE
 
 
 def _null(row: Any) -> Any:
@@ -109,7 +107,7 @@ def test_a_status_without_a_list_ends_nothing(stage: Stage, monkeypatch: pytest.
     lose(stage, wanted)
     for _ in range(3):
         stage.control.clock(advance_ms=100_000)
-        counts_as_live(stage, wanted)
+        assert standing(stage, wanted) is Standing.LIVE
 
 
 def test_age_is_of_the_venue_s_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +119,7 @@ def test_age_is_of_the_venue_s_time(stage: Stage, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(stage.adapter, "now", lambda: stage.control.clock() + 3_600_000)
     for _ in range(2):
         stage.control.clock(advance_ms=20_000)
-        counts_as_live(stage, wanted)
+        assert standing(stage, wanted) is Standing.LIVE
 
 
 def test_an_absence_begins_anew_when_the_order_was_seen(
@@ -135,7 +133,7 @@ def test_an_absence_begins_anew_when_the_order_was_seen(
     assert absent.lasts(wanted.client_id, stage.control.clock() - 50_000) == 0
     assert stage.look_up(wanted) is not None
     lose(stage, wanted)
-    counts_as_live(stage, wanted)
+    assert standing(stage, wanted) is Standing.LIVE
 
 
 def test_an_absence_ends_when_the_list_of_what_is_open_shows_the_order(
@@ -154,20 +152,15 @@ def test_an_absence_ends_when_the_list_of_what_is_open_shows_the_order(
         lambda answer: answer | {"openOrders": []} if glitch else answer,
     )
 
-    def standing() -> Standing:
-        told = stage.look_up(wanted)
-        assert told is not None
-        return told.standing
-
-    assert standing() is Standing.LIVE
+    assert standing(stage, wanted) is Standing.LIVE
     stage.control.clock(advance_ms=3_600_000)
     glitch = False
     (shown,) = stage.run(stage.adapter.open_orders())
     assert shown.client_id == wanted.client_id
     glitch = True
-    assert standing() is Standing.LIVE
+    assert standing(stage, wanted) is Standing.LIVE
     stage.control.clock(advance_ms=15_000)
-    assert standing() is Standing.CANCELLED
+    assert standing(stage, wanted) is Standing.CANCELLED
 
 
 @pytest.mark.parametrize(("word", "known"), [("notFound", True), ("invalidArgument", False)])
@@ -183,9 +176,7 @@ def test_not_found_of_the_whole_question_is_an_answer(
 
     monkeypatch.setattr(stage.adapter._client, "privateGetOrdersStatus", refuse)
     if known:
-        told = stage.look_up(wanted)
-        assert told is not None
-        assert told.standing is Standing.CANCELLED
+        assert standing(stage, wanted) is Standing.CANCELLED
         assert stage.look_up(staging.order()) is None
     else:
         assert type(stage.fails(stage.adapter.look_up(staging.ref(wanted)))) is Unclear
