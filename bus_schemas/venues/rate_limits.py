@@ -29,14 +29,18 @@ def retry_after(headers: Mapping[str, str] | None, most_s: float = LONGEST_S) ->
     given = {name.lower(): value for name, value in (headers or {}).items()}
     value = given.get("retry-after", given.get("rate-limit-reset", "")).strip()
     try:
-        return min(max(0.0, float(value)), most_s)
+        wait_s = float(value)
     except ValueError:
-        pass
+        wait_s = _until(value, given.get("date", ""))
+    return min(max(0.0, wait_s), most_s)
+
+
+def _until(moment: str, date: str) -> float:
+    """Seconds between two dates of HTTP; 0 where one of them is none."""
     try:
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(given.get("date", ""))
+        return (parsedate_to_datetime(moment) - parsedate_to_datetime(date)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return 0.0
-    return min(max(0.0, wait.total_seconds()), most_s)
 
 
 def binance_rest_s(
