@@ -251,7 +251,7 @@ class Delivery:
                 self._fence()
                 await self._venue.cancel(held.ref)
             except (NotHeld, Refused):
-                pass
+                pass  # it may be gone already: the look-up after this tells
             except (NotSent, Unclear, Denied) as fault:
                 await self._wait_out(held.symbol, fault, patience)
                 continue
